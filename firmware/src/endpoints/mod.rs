@@ -1,0 +1,52 @@
+//! The kernels callable over the wire, a module a family.
+//!
+//! An endpoint takes its arguments from a [`Call`] in the order its documentation gives, runs the kernel under
+//! [`Call::measure`], and answers with the results in order.
+
+use crate::{Call, CallError, ScalarKind};
+
+/// A kernel callable over the wire.
+pub struct Endpoint {
+    /// Family and kernel, such as `blas/dot`.
+    pub name: &'static str,
+    /// The scalar type of its arguments.
+    pub scalar: ScalarKind,
+    /// Takes the arguments, runs the kernel, answers.
+    pub handler: Handler,
+}
+
+/// The function behind an endpoint.
+pub type Handler = for<'a, 'c> fn(&'c mut Call<'a>) -> Result<(), CallError>;
+
+/// Declares a family's table, `pub(crate) const ENDPOINTS: &[Endpoint]`: a handler generic in the scalar is listed for both
+/// scalars (`"name" => handler;`), one that is not, for its own (`"name" in F32 => handler;`).
+macro_rules! endpoints {
+    ($($name:literal $(in $kind:ident)? => $handler:ident;)*) => {
+        /// This family's endpoints.
+        pub(crate) const ENDPOINTS: &[&[$crate::endpoints::Endpoint]] = &[$(endpoints!(@entry $name, $handler $(, $kind)?)),*];
+    };
+    (@entry $name:literal, $handler:ident) => {
+        &[
+            $crate::endpoints::Endpoint { name: $name, scalar: $crate::ScalarKind::F32, handler: $handler::<f32> },
+            $crate::endpoints::Endpoint { name: $name, scalar: $crate::ScalarKind::F64, handler: $handler::<f64> },
+        ]
+    };
+    (@entry $name:literal, $handler:ident, $kind:ident) => {
+        &[$crate::endpoints::Endpoint { name: $name, scalar: $crate::ScalarKind::$kind, handler: $handler }]
+    };
+}
+
+mod blas;
+
+/// Every family's table.
+const FAMILIES: &[&[&[Endpoint]]] = &[blas::ENDPOINTS];
+
+/// Every endpoint, family by family.
+pub fn all() -> impl Iterator<Item = &'static Endpoint> {
+    FAMILIES.iter().flat_map(|family| family.iter()).flat_map(|entry| entry.iter())
+}
+
+/// The endpoint of this name and scalar.
+pub fn find(name: &str, scalar: ScalarKind) -> Option<&'static Endpoint> {
+    all().find(|endpoint| endpoint.name == name && endpoint.scalar == scalar)
+}

@@ -1,0 +1,19 @@
+//! The kernels on a board: board-sized problems, the endpoints a host can call, the wire, and the boards.
+//!
+//! Everything but [`board`] runs on any target: linked into the host, [`link::handle`] is the software-in-the-loop side
+//! of every test on a board.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod arena;
+mod call;
+pub mod endpoints;
+pub mod instances;
+pub mod link;
+mod scalar;
+
+pub use arena::Arena;
+pub use call::{Call, CallError, Clock, NoClock};
+pub use scalar::{Scalar, ScalarKind};

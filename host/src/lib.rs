@@ -1,0 +1,4 @@
+//! The host side of Quern: experiments at full scale, and the boards.
+
+pub mod place;
+pub mod strategies;

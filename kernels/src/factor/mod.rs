@@ -1,0 +1,1 @@
+//! Factorizations of dense, banded and sparse matrices.

@@ -1,0 +1,1 @@
+//! Krylov methods for Ax = b and min ‖Ax − b‖₂.

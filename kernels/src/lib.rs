@@ -1,0 +1,41 @@
+//! Allocation-free numerical kernels that give the same bits on a microcontroller and on a desktop.
+//!
+//! Modules are filed by numerical task and layered: a module uses only modules of the layers above it in this list.
+//!
+//! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`] counter-based
+//!    generators and distributions
+//! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
+//! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
+//! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
+//!
+//! # Contract
+//!
+//! - Memory is lent: nothing allocates, nothing is static.
+//! - Iterations are state machines: `start`, then `step` of bounded cost; `solve` only loops over `step`.
+//! - Errors are values ([`Error`]). Non-convergence is a status in a report, not an error.
+//! - Nothing panics, and there is no `unsafe`.
+//! - Results are equal to the bit on every target: elementary functions come from `libm`, sums have one fixed order,
+//!   and nothing is fused.
+//!
+//! Dense matrices are column-major: entry (i, j) of an m×n matrix stands at `i + j * m`.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod blas;
+mod error;
+pub mod factor;
+pub mod krylov;
+pub mod linop;
+pub mod loss;
+pub mod nn;
+pub mod optim;
+pub mod prox;
+pub mod quant;
+pub mod random;
+pub mod real;
+pub mod space;
+
+pub use error::{Error, check_finite, check_length};
+pub use real::Real;

@@ -1,0 +1,1 @@
+//! Layers of small neural networks, forward and backward, on lent activations.

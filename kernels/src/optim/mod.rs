@@ -1,0 +1,1 @@
+//! Gradient methods: one step at a time, on lent state.

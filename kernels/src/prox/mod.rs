@@ -1,0 +1,1 @@
+//! Projections onto convex sets and proximal maps.

@@ -1,0 +1,1 @@
+//! Quantizers, and the audit of quantized models.
