@@ -52,7 +52,7 @@ impl From<Value<'_>> for Argument {
 }
 
 /// The arguments as they travel, one after the other.
-pub fn encode(arguments: &[Argument]) -> Vec<u8> {
+pub(super) fn encode(arguments: &[Argument]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for argument in arguments {
         bytes = postcard::to_extend(&argument.as_value(), bytes).expect("a vector takes any length");
@@ -61,7 +61,7 @@ pub fn encode(arguments: &[Argument]) -> Vec<u8> {
 }
 
 /// The results as they came.
-pub fn decode(mut bytes: &[u8]) -> Result<Vec<Argument>> {
+pub(super) fn decode(mut bytes: &[u8]) -> Result<Vec<Argument>> {
     let mut arguments = Vec::new();
     while !bytes.is_empty() {
         let (value, rest) =

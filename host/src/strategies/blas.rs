@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Arguments, Numbers, vector};
+use super::{Arguments, CostCase, Numbers, ramp, vector};
 
 /// The arguments of this family's kernels.
 pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usize) -> Option<Arguments> {
@@ -14,4 +14,13 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
             .boxed(),
         _ => return None,
     })
+}
+
+/// The calls whose cost is reported.
+pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> {
+    let vector = |n| numbers.vector(ramp(n));
+    match kernel {
+        "blas/dot" => vec![CostCase::new("64", vec![vector(64), vector(64)])],
+        _ => Vec::new(),
+    }
 }

@@ -12,16 +12,54 @@ use crate::place::Argument;
 /// Generates a kernel's arguments.
 pub type Arguments = BoxedStrategy<Vec<Argument>>;
 
+/// A family's generators and cost cases.
+struct Family {
+    arguments: fn(&str, &'static dyn Numbers, usize) -> Option<Arguments>,
+    cost_cases: fn(&str, &'static dyn Numbers) -> Vec<CostCase>,
+}
+
+fn family(kernel: &str) -> Option<Family> {
+    Some(match kernel.split('/').next()? {
+        "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
+        _ => return None,
+    })
+}
+
+fn numbers(scalar: ScalarKind) -> &'static dyn Numbers {
+    match scalar {
+        ScalarKind::F32 => &F32,
+        ScalarKind::F64 => &F64,
+    }
+}
+
 /// The generator of a kernel's arguments, for a place that can lend `memory_bytes`; `None` for an unknown kernel.
 pub fn arguments(kernel: &str, scalar: ScalarKind, memory_bytes: usize) -> Option<Arguments> {
-    let family = match kernel.split('/').next()? {
-        "blas" => blas::arguments,
-        _ => return None,
-    };
-    match scalar {
-        ScalarKind::F32 => family(kernel, &F32, memory_bytes),
-        ScalarKind::F64 => family(kernel, &F64, memory_bytes),
+    (family(kernel)?.arguments)(kernel, numbers(scalar), memory_bytes)
+}
+
+/// A call whose cost is reported: fixed arguments, and their size in a word.
+pub struct CostCase {
+    /// Such as `64` or `32x32`.
+    pub size: String,
+    /// What the kernel is called with.
+    pub arguments: Vec<Argument>,
+}
+
+impl CostCase {
+    /// A call with these arguments.
+    pub fn new(size: impl Into<String>, arguments: Vec<Argument>) -> Self {
+        Self { size: size.into(), arguments }
     }
+}
+
+/// The calls of a kernel whose cost is reported.
+pub fn cost_cases(kernel: &str, scalar: ScalarKind) -> Vec<CostCase> {
+    family(kernel).map(|family| (family.cost_cases)(kernel, numbers(scalar))).unwrap_or_default()
+}
+
+/// Fixed numbers of mixed sign and size between −1 and 1, for cost cases.
+pub fn ramp(length: usize) -> Vec<f64> {
+    (0..length).map(|i| ((i * 37 + 11) % 64) as f64 / 32.0 - 0.98).collect()
 }
 
 /// Numbers of one scalar type, as arguments: what a family's generators need to serve both types with one text.
