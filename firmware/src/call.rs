@@ -192,6 +192,24 @@ impl<'a> Call<'a> {
         result
     }
 
+    /// Runs a part of an instance and returns what it took as well. An instance is measured as a whole by the server:
+    /// [`measure`](Self::measure) is not for it.
+    pub fn stopwatch<R>(&mut self, part: impl FnOnce() -> R) -> (R, u64) {
+        let before = self.clock.elapsed();
+        compiler_fence(Ordering::SeqCst);
+        let result = black_box(opaque(part));
+        compiler_fence(Ordering::SeqCst);
+        (result, self.clock.elapsed().wrapping_sub(before))
+    }
+
+    /// Measures a whole instance.
+    pub(crate) fn whole<R>(&mut self, instance: impl FnOnce(&mut Self) -> R) -> R {
+        self.clock.start(self.delay);
+        let result = instance(self);
+        self.elapsed = self.clock.elapsed();
+        result
+    }
+
     /// Appends a value to the answer.
     ///
     /// # Errors

@@ -8,6 +8,8 @@
 extern crate std;
 
 mod arena;
+#[cfg(feature = "image")]
+pub mod board;
 mod call;
 pub mod endpoints;
 pub mod instances;
@@ -17,3 +19,10 @@ mod scalar;
 pub use arena::Arena;
 pub use call::{Call, CallError, Clock, NoClock};
 pub use scalar::{Scalar, ScalarKind};
+
+/// A kernel that links this has a path that panics.
+#[cfg(feature = "symbols")]
+#[panic_handler]
+fn panic(_information: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

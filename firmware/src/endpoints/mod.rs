@@ -18,12 +18,18 @@ pub struct Endpoint {
 /// The function behind an endpoint.
 pub type Handler = for<'a, 'c> fn(&'c mut Call<'a>) -> Result<(), CallError>;
 
-/// Declares a family's table, `pub(crate) const ENDPOINTS: &[Endpoint]`: a handler generic in the scalar is listed for both
-/// scalars (`"name" => handler;`), one that is not, for its own (`"name" in F32 => handler;`).
+/// Declares a family's table, `ENDPOINTS`: a handler generic in the scalar is listed for both scalars
+/// (`"name" => handler;`), one that is not, for its own (`"name" in F32 => handler;`).
+///
+/// With the feature `symbols` each entry is also exported under its name and scalar, so that it can be linked alone and
+/// weighed.
 macro_rules! endpoints {
     ($($name:literal $(in $kind:ident)? => $handler:ident;)*) => {
         /// This family's endpoints.
-        pub(crate) const ENDPOINTS: &[&[$crate::endpoints::Endpoint]] = &[$(endpoints!(@entry $name, $handler $(, $kind)?)),*];
+        pub(crate) const ENDPOINTS: &[&[$crate::endpoints::Endpoint]] =
+            &[$(endpoints!(@entry $name, $handler $(, $kind)?)),*];
+
+        $(endpoints!(@symbol $name, $handler $(, $kind)?);)*
     };
     (@entry $name:literal, $handler:ident) => {
         &[
@@ -34,12 +40,33 @@ macro_rules! endpoints {
     (@entry $name:literal, $handler:ident, $kind:ident) => {
         &[$crate::endpoints::Endpoint { name: $name, scalar: $crate::ScalarKind::$kind, handler: $handler }]
     };
+    (@symbol $name:literal, $handler:ident) => {
+        endpoints!(@export $name, "f32", $handler::<f32>);
+        endpoints!(@export $name, "f64", $handler::<f64>);
+    };
+    (@symbol $name:literal, $handler:ident, F32) => {
+        endpoints!(@export $name, "f32", $handler);
+    };
+    (@symbol $name:literal, $handler:ident, F64) => {
+        endpoints!(@export $name, "f64", $handler);
+    };
+    (@export $name:literal, $scalar:literal, $handler:expr) => {
+        #[cfg(feature = "symbols")]
+        const _: () = {
+            // SAFETY: no other symbol has a slash in its name.
+            #[unsafe(export_name = concat!($name, "/", $scalar))]
+            extern "Rust" fn endpoint(call: &mut $crate::Call<'_>) -> bool {
+                $handler(call).is_ok()
+            }
+        };
+    };
 }
 
 mod blas;
+mod link;
 
 /// Every family's table.
-const FAMILIES: &[&[&[Endpoint]]] = &[blas::ENDPOINTS];
+const FAMILIES: &[&[&[Endpoint]]] = &[link::ENDPOINTS, blas::ENDPOINTS];
 
 /// Every endpoint, family by family.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {

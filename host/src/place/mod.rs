@@ -1,10 +1,16 @@
 //! Where a kernel runs: linked into this process, on an emulated board, on a real one.
 
 mod argument;
+pub mod boards;
 mod native;
+mod qemu;
+pub mod toolchain;
+pub mod wire;
 
 pub use argument::Argument;
+pub use boards::Board;
 pub use native::Native;
+pub use qemu::{Qemu, Sizes};
 
 use anyhow::Result;
 use quern_firmware::ScalarKind;
@@ -24,7 +30,7 @@ pub struct Answer {
 
 /// Somewhere a kernel runs.
 pub trait Place {
-    /// Calls a kernel.
+    /// Calls a kernel. `delay` is the number of pauses before it starts; see [`quern_firmware::Clock`].
     ///
     /// # Errors
     /// If the place does not answer; a kernel's own error is an [`Answer`].
@@ -39,5 +45,5 @@ pub trait Place {
     ///
     /// # Errors
     /// If the place does not answer.
-    fn run(&mut self, slug: &str) -> Result<Answer>;
+    fn run(&mut self, slug: &str, delay: u32) -> Result<Answer>;
 }

@@ -1,6 +1,6 @@
 use anyhow::Result;
 use quern_firmware::link::{self, Action, Failure, Outcome, Reply, Request};
-use quern_firmware::{NoClock, ScalarKind};
+use quern_firmware::{NoClock, ScalarKind, link::Place as Lent};
 
 use super::{Answer, Argument, Place, argument};
 
@@ -11,15 +11,21 @@ pub struct Native {
 }
 
 impl Native {
-    /// A place that lends `memory_bytes` to each call.
-    pub fn new(memory_bytes: usize) -> Self {
-        Self { memory: vec![0; memory_bytes.div_ceil(8)], answer: vec![0; memory_bytes.max(1024)] }
+    /// A place that lends `memory_bytes` to each call and has room for `answer_bytes` of results.
+    pub fn new(memory_bytes: usize, answer_bytes: usize) -> Self {
+        Self { memory: vec![0; memory_bytes.div_ceil(8)], answer: vec![0; answer_bytes] }
     }
 
     fn ask(&mut self, action: Action<'_>, arguments: &[Argument]) -> Result<Answer> {
         let request = encode_request(&Request { sequence: 0, delay: 0, action }, arguments);
-        let (reply, answered) =
-            link::handle(&request, "native", &mut self.memory, &mut self.answer, &mut NoClock);
+        let mut place = Lent {
+            name: "native",
+            memory: &mut self.memory,
+            answer: &mut self.answer,
+            frame_bytes: usize::MAX,
+            clock: &mut NoClock,
+        };
+        let (reply, answered, _) = link::handle(&request, &mut place);
         self::answer(&reply, &self.answer[..answered])
     }
 }
@@ -34,7 +40,7 @@ impl Place for Native {
     ) -> Result<Answer> {
         self.ask(Action::Call { kernel, scalar }, arguments)
     }
-    fn run(&mut self, slug: &str) -> Result<Answer> {
+    fn run(&mut self, slug: &str, _delay: u32) -> Result<Answer> {
         self.ask(Action::Run { slug }, &[])
     }
 }

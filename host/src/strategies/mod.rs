@@ -2,6 +2,7 @@
 //! the same ones, and shrink with them.
 
 pub mod blas;
+pub mod link;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -20,6 +21,7 @@ struct Family {
 
 fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
+        "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         _ => return None,
     })

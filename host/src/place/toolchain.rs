@@ -1,0 +1,129 @@
+//! Builds board images with whatever compiler this machine has for the board: rustup's, or a distribution's with the
+//! sources of `core`.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::boards::Board;
+
+/// A compiler for boards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Toolchain {
+    /// rustup's, with the target installed.
+    Rustup,
+    /// A distribution's, building `core` from its sources.
+    Distribution,
+}
+
+/// The root of the project's sources.
+pub fn project_root() -> PathBuf {
+    env::var_os("QUERN_ROOT").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned(),
+        PathBuf::from,
+    )
+}
+
+/// Builds the image of `board` if its sources changed, and returns its path.
+///
+/// # Errors
+/// If no compiler for the board is found (the message says what to install) or the build fails.
+pub fn build_image(board: &Board) -> Result<PathBuf> {
+    let built = build(board.triple, board.name, &["--bin", "board"])?.join("board");
+    // Boards that share a target share its output folder: keep each image under its board's name.
+    let image = built.with_file_name(format!("{}.elf", board.name));
+    std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
+    Ok(image)
+}
+
+/// Runs cargo for `quern-firmware` with `features` on `triple`; returns the folder of its artefacts.
+pub fn build(triple: &str, features: &str, artefact: &[&str]) -> Result<PathBuf> {
+    let root = project_root();
+    let manifest = root.join("Cargo.toml");
+    if !manifest.is_file() {
+        bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
+    }
+    let target_folder = root.join("target").join("boards");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo
+        .current_dir(&root)
+        .args(["build", "--quiet", "--release", "--package", "quern-firmware", "--target", triple])
+        .args(["--features", features])
+        .args(artefact)
+        .env("CARGO_TARGET_DIR", &target_folder)
+        .env_remove("RUSTFLAGS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    if choose(triple)? == Toolchain::Distribution {
+        let variable = triple.to_uppercase().replace(['-', '.'], "_");
+        cargo
+            .arg("-Zbuild-std=core")
+            .env("RUSTC", DISTRIBUTION_RUSTC)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env(format!("CARGO_TARGET_{variable}_LINKER"), rust_lld()?)
+            .env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), "-Clinker-flavor=ld.lld");
+    }
+    let status = cargo.status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("the build for {triple} with {features} failed");
+    }
+    Ok(target_folder.join(triple).join("release"))
+}
+
+const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
+
+/// The compiler to use: the one `QUERN_TOOLCHAIN` names, else rustup's where it has the target, else the
+/// distribution's.
+fn choose(triple: &str) -> Result<Toolchain> {
+    let rustup = || has_target("rustc", triple);
+    let distribution =
+        || sysroot(DISTRIBUTION_RUSTC).is_some_and(|root| root.join("lib/rustlib/src/rust/library").is_dir());
+    match env::var("QUERN_TOOLCHAIN").as_deref() {
+        Ok("rustup") if rustup() => Ok(Toolchain::Rustup),
+        Ok("rustup") => {
+            bail!("QUERN_TOOLCHAIN=rustup, but its target is missing: rustup target add {triple}")
+        }
+        Ok("distribution") if distribution() => Ok(Toolchain::Distribution),
+        Ok("distribution") => bail!(
+            "QUERN_TOOLCHAIN=distribution, but {DISTRIBUTION_RUSTC} or the sources of its library are missing: \
+             on Debian, apt-get install rustc-web rust-web-src"
+        ),
+        Ok(other) => bail!("QUERN_TOOLCHAIN: expected rustup or distribution, found {other}"),
+        Err(_) if rustup() => Ok(Toolchain::Rustup),
+        Err(_) if distribution() => Ok(Toolchain::Distribution),
+        Err(_) => bail!(
+            "no compiler for {triple}: rustup target add {triple}, or on Debian \
+             apt-get install rustc-web rust-web-src"
+        ),
+    }
+}
+
+fn sysroot(rustc: &str) -> Option<PathBuf> {
+    let output = Command::new(rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+}
+
+fn has_target(rustc: &str, triple: &str) -> bool {
+    sysroot(rustc).is_some_and(|root| root.join("lib/rustlib").join(triple).join("lib").is_dir())
+}
+
+/// The linker inside rustup's toolchain, or one on the path.
+pub fn rust_lld() -> Result<PathBuf> {
+    let inside = sysroot("rustc").and_then(|root| {
+        let hosts = std::fs::read_dir(root.join("lib/rustlib")).ok()?;
+        hosts.filter_map(Result::ok).map(|host| host.path().join("bin/rust-lld")).find(|path| path.is_file())
+    });
+    let on_path = || {
+        env::split_paths(&env::var_os("PATH")?)
+            .flat_map(|folder| [folder.join("rust-lld"), folder.join("ld.lld")])
+            .find(|path| path.is_file())
+    };
+    inside.or_else(on_path).context("no linker for boards: neither rust-lld in rustup's toolchain nor ld.lld on the path (Debian: apt-get install lld)")
+}
