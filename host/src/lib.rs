@@ -1,4 +1,5 @@
 //! The host side of Quern: experiments at full scale, and the boards.
 
 pub mod place;
+pub mod specifications;
 pub mod strategies;
