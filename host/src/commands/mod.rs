@@ -1,0 +1,29 @@
+//! One module a subcommand: a [`clap::Args`] with `run(self) -> Result<ExitCode>`.
+//!
+//! Results go to standard output through [`output`], everything else to standard error.
+
+mod list;
+mod output;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Lists the subcommands: a variant's name on the command line, and the module that runs it.
+macro_rules! commands {
+    ($($name:ident($arguments:ty),)*) => {
+        #[derive(Subcommand)]
+        pub(crate) enum Command { $($name($arguments),)* }
+
+        impl Command {
+            pub(crate) fn run(self) -> Result<ExitCode> {
+                match self { $(Self::$name(arguments) => arguments.run(),)* }
+            }
+        }
+    };
+}
+
+commands! {
+    List(list::List),
+}

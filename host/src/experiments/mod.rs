@@ -1,0 +1,60 @@
+//! The full-scale experiment of each specification, filed by its slug.
+//!
+//! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files and pages.
+
+mod findings;
+mod progress;
+
+pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
+pub use progress::{Progress, Update};
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// The experiment of one specification.
+pub trait Experiment: Sync {
+    /// The specification's slug.
+    fn slug(&self) -> &'static str;
+    /// One line: what it is about.
+    fn title(&self) -> &'static str;
+    /// What is claimed, a sentence each; every [`Check`] says which of them it tests.
+    fn claims(&self) -> &'static [&'static str];
+    /// Runs at the scale of the settings. The same settings give the same findings.
+    ///
+    /// # Errors
+    /// If data cannot be read or a kernel refuses its input. A claim that does not hold is a finding, not an error.
+    fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings>;
+}
+
+/// How large an experiment is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// At most 20 seconds on two cores: the same code, fewer seeds and shorter training.
+    Quick,
+    /// The specification's sizes: minutes.
+    Full,
+}
+
+/// What a run is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// How large.
+    pub scale: Scale,
+    /// All random numbers come from it.
+    pub seed: u64,
+    /// Data to use instead of what is shipped: a file, or a folder that holds it under its usual name.
+    pub data: Option<PathBuf>,
+    /// Threads to use; 0 for one per core. Findings do not depend on it.
+    pub threads: usize,
+}
+
+/// Every experiment, in the order of the specifications.
+pub const ALL: &[&dyn Experiment] = &[];
+
+/// The experiment of this slug.
+pub fn find(slug: &str) -> Option<&'static dyn Experiment> {
+    ALL.iter().copied().find(|experiment| experiment.slug() == slug)
+}
