@@ -1,12 +1,15 @@
 //! Scalars: what a kernel may ask of a number.
 //!
 //! `f32` and `f64` take their elementary functions from `libm` on every target, so that the bits agree; [`Fast`] is an
-//! `f32` whose elementary functions are short approximations with tested error bounds.
+//! `f32` whose elementary functions are short approximations with tested error bounds. What needs the bits of a number
+//! (order keys, neighbours, rounding to even) is in [`Float`].
 
 mod fast;
 mod float;
+mod order;
 
 pub use fast::Fast;
+pub use order::Float;
 
 use core::fmt::Debug;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
