@@ -13,6 +13,16 @@ pub enum ScalarKind {
     F64,
 }
 
+impl ScalarKind {
+    /// `f32` or `f64`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+}
+
 /// A scalar that travels over the wire.
 pub trait Scalar: Real + Pod {
     /// Its name on the wire.

@@ -1,6 +1,9 @@
 //! The host side of Quern: experiments at full scale, and the boards.
 
+pub mod costs;
 pub mod experiments;
+pub mod instances;
+pub mod parity;
 pub mod place;
 pub mod specifications;
 pub mod strategies;

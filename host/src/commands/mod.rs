@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output through [`output`], everything else to standard error.
 
+mod board;
 mod list;
 mod output;
 
@@ -26,4 +27,5 @@ macro_rules! commands {
 
 commands! {
     List(list::List),
+    Board(board::Board),
 }

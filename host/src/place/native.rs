@@ -2,7 +2,7 @@ use anyhow::Result;
 use quern_firmware::link::{self, Action, Failure, Outcome, Reply, Request};
 use quern_firmware::{NoClock, ScalarKind, link::Place as Lent};
 
-use super::{Answer, Argument, Place, argument};
+use super::{Answer, Argument, Place, Sizes, argument};
 
 /// The endpoints linked into this process: the software-in-the-loop side.
 pub struct Native {
@@ -14,6 +14,11 @@ impl Native {
     /// A place that lends `memory_bytes` to each call and has room for `answer_bytes` of results.
     pub fn new(memory_bytes: usize, answer_bytes: usize) -> Self {
         Self { memory: vec![0; memory_bytes.div_ceil(8)], answer: vec![0; answer_bytes] }
+    }
+
+    /// The twin of a board: it lends as much, so that it refuses the same calls.
+    pub fn twin(sizes: Sizes) -> Self {
+        Self::new(sizes.memory, sizes.answer)
     }
 
     fn ask(&mut self, action: Action<'_>, arguments: &[Argument]) -> Result<Answer> {

@@ -32,27 +32,33 @@ pub fn project_root() -> PathBuf {
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
 pub fn build_image(board: &Board) -> Result<PathBuf> {
-    let built = build(board.triple, board.name, &["--bin", "board"])?.join("board");
+    let built = cargo(board.triple, &["build", "--bin", "board", "--features", board.name])?.join("board");
     // Boards that share a target share its output folder: keep each image under its board's name.
     let image = built.with_file_name(format!("{}.elf", board.name));
     std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
     Ok(image)
 }
 
-/// Runs cargo for `quern-firmware` with `features` on `triple`; returns the folder of its artefacts.
-pub fn build(triple: &str, features: &str, artefact: &[&str]) -> Result<PathBuf> {
+/// Builds the library that exports each endpoint as a symbol, for the target of `board`, and returns its folder.
+///
+/// # Errors
+/// As [`build_image`].
+pub fn build_static_library(board: &Board) -> Result<PathBuf> {
+    cargo(board.triple, &["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"])
+}
+
+/// Runs cargo for `quern-firmware` in release on `triple`; returns the folder of what it makes.
+fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
     let root = project_root();
-    let manifest = root.join("Cargo.toml");
-    if !manifest.is_file() {
+    if !root.join("Cargo.toml").is_file() {
         bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
     }
     let target_folder = root.join("target").join("boards");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo
         .current_dir(&root)
-        .args(["build", "--quiet", "--release", "--package", "quern-firmware", "--target", triple])
-        .args(["--features", features])
-        .args(artefact)
+        .args(arguments)
+        .args(["--quiet", "--release", "--package", "quern-firmware", "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::null())
@@ -68,7 +74,7 @@ pub fn build(triple: &str, features: &str, artefact: &[&str]) -> Result<PathBuf>
     }
     let status = cargo.status().context("cannot run cargo")?;
     if !status.success() {
-        bail!("the build for {triple} with {features} failed");
+        bail!("cargo {} for {triple} failed", arguments.join(" "));
     }
     Ok(target_folder.join(triple).join("release"))
 }
