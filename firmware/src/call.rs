@@ -80,6 +80,7 @@ impl<'a> Call<'a> {
         Self { arguments, position: 0, arena, answer, answered: 0, clock, delay, elapsed: 0 }
     }
 
+    #[inline(never)]
     fn next(&mut self, expected: &'static str) -> Result<Value<'a>, CallError> {
         let (value, rest) = postcard::take_from_bytes(self.arguments).map_err(|_| self.mismatch(expected))?;
         self.arguments = rest;
@@ -91,6 +92,7 @@ impl<'a> Call<'a> {
         CallError::Argument { position: self.position, expected }
     }
 
+    #[inline(never)]
     fn entries<T: Pod>(&mut self, bytes: &[u8], expected: &'static str) -> Result<&'a mut [T], CallError> {
         if bytes.len() % size_of::<T>() != 0 {
             return Err(self.mismatch(expected));
@@ -105,6 +107,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`CallError::Argument`] if it is of another type; [`Error::Capacity`] if it does not fit.
+    #[inline(never)]
     pub fn vector<T: Scalar>(&mut self) -> Result<&'a mut [T], CallError> {
         let value = self.next(T::VECTOR)?;
         let bytes = T::bytes_of(&value).ok_or(self.mismatch(T::VECTOR))?;
@@ -127,6 +130,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// As [`vector`](Self::vector).
+    #[inline(never)]
     pub fn indices(&mut self) -> Result<&'a mut [u32], CallError> {
         match self.next("indices")? {
             Value::Indices(bytes) => self.entries(bytes, "indices"),
@@ -138,6 +142,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`CallError::Argument`] if it is of another type.
+    #[inline(never)]
     pub fn bytes(&mut self) -> Result<&'a [u8], CallError> {
         match self.next("bytes")? {
             Value::Bytes(bytes) => Ok(bytes),
@@ -149,6 +154,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`CallError::Argument`] if it is of another type.
+    #[inline(never)]
     pub fn scalar<T: Scalar>(&mut self) -> Result<T, CallError> {
         let value = self.next("scalar")?;
         T::from_value(&value).ok_or(self.mismatch("scalar"))
@@ -158,6 +164,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`CallError::Argument`] if it is of another type.
+    #[inline(never)]
     pub fn integer(&mut self) -> Result<i64, CallError> {
         match self.next("integer")? {
             Value::Integer(integer) => Ok(integer),
@@ -214,6 +221,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`CallError::AnswerTooLong`] if it does not fit.
+    #[inline(never)]
     pub fn answer(&mut self, value: Value<'_>) -> Result<(), CallError> {
         let capacity = self.answer.len() as u32;
         let free = self.answer.get_mut(self.answered..).unwrap_or_default();
