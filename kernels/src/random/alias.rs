@@ -110,7 +110,7 @@ fn pair_columns<T: Real>(share: &mut [T], alias: &mut [u32], queue: &mut [u32]) 
         }
         let missing = share.get(needy as usize).map_or(T::ZERO, |&share| T::ONE - share);
         if let Some(rest) = share.get_mut(donor as usize) {
-            *rest = *rest - missing;
+            *rest -= missing;
             if *rest < T::ONE {
                 // The donor has become a small column itself: it moves over.
                 large += 1;

@@ -10,8 +10,8 @@ const fn widening_multiply(a: u32, b: u32) -> (u32, u32) {
     let (a_high, a_low) = (a >> 16, a & 0xffff);
     let (b_high, b_low) = (b >> 16, b & 0xffff);
     // (2¹⁶−1)² + 2·(2¹⁶−1) is 2³²−1: neither of the two sums can overflow.
-    let middle = (a_low * b_low >> 16) + (a_high * b_low & 0xffff) + (a_low * b_high & 0xffff);
-    let high = a_high * b_high + (a_high * b_low >> 16) + (a_low * b_high >> 16) + (middle >> 16);
+    let middle = ((a_low * b_low) >> 16) + ((a_high * b_low) & 0xffff) + ((a_low * b_high) & 0xffff);
+    let high = a_high * b_high + ((a_high * b_low) >> 16) + ((a_low * b_high) >> 16) + (middle >> 16);
     (high, a.wrapping_mul(b))
 }
 
@@ -34,10 +34,7 @@ pub fn below(generator: &mut impl Rng, bound: u32) -> Result<u32, Error> {
     let (mut high, mut low) = widening_multiply(generator.next_u32(), bound);
     if low < bound {
         // 2³² mod bound words give their integer once too often.
-        let threshold = match bound.wrapping_neg().checked_rem(bound) {
-            Some(threshold) => threshold,
-            None => 0,
-        };
+        let threshold = bound.wrapping_neg().checked_rem(bound).unwrap_or_default();
         let mut draws = 1;
         while low < threshold && draws < MAX_DRAWS {
             (high, low) = widening_multiply(generator.next_u32(), bound);

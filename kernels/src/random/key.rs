@@ -12,8 +12,8 @@ use super::{Stream, threefry2x32};
 /// use quern_kernels::random::{Key, normal_at};
 /// let [data, noise] = Key::from_seed(12).split();
 /// let sample: f32 = normal_at(data, 0);
-/// assert_eq!(sample, normal_at(data, 0));
-/// assert_ne!(sample, normal_at(noise, 0));
+/// assert_eq!(sample, normal_at::<f32>(data, 0));
+/// assert_ne!(sample, normal_at::<f32>(noise, 0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -60,7 +60,7 @@ pub fn normal_at<T: Real>(key: Key, index: u64) -> T {
 /// use quern_kernels::random::{Key, fill_normal, normal_at};
 /// let (key, mut x) = (Key::from_seed(3), [0.0f32; 4]);
 /// fill_normal(key, 7, &mut x);
-/// assert_eq!(x[2], normal_at(key, 9));
+/// assert_eq!(x[2], normal_at::<f32>(key, 9));
 /// ```
 pub fn fill_normal<T: Real>(key: Key, first: u64, x: &mut [T]) {
     let mut index = first;

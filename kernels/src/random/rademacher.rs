@@ -51,7 +51,7 @@ pub fn rademacher_at<T: Real>(key: Key, index: u64) -> T {
 /// use quern_kernels::random::{Key, fill_rademacher, rademacher_at};
 /// let (key, mut x) = (Key::from_seed(3), [0.0f32; 4]);
 /// fill_rademacher(key, 62, &mut x);
-/// assert_eq!(x[3], rademacher_at(key, 65));
+/// assert_eq!(x[3], rademacher_at::<f32>(key, 65));
 /// ```
 pub fn fill_rademacher<T: Real>(key: Key, first: u64, x: &mut [T]) {
     let mut index = first;

@@ -64,7 +64,7 @@ pub fn uniform_at<T: Real>(key: Key, index: u64) -> T {
 /// use quern_kernels::random::{Key, fill_uniform, uniform_at};
 /// let (key, mut x) = (Key::from_seed(3), [0.0f32; 4]);
 /// fill_uniform(key, 10, &mut x);
-/// assert_eq!(x[2], uniform_at(key, 12));
+/// assert_eq!(x[2], uniform_at::<f32>(key, 12));
 /// ```
 pub fn fill_uniform<T: Real>(key: Key, first: u64, x: &mut [T]) {
     let mut index = first;
