@@ -64,9 +64,11 @@ macro_rules! endpoints {
 
 mod blas;
 mod link;
+mod random;
+mod real;
 
 /// Every family's table.
-const FAMILIES: &[&[&[Endpoint]]] = &[link::ENDPOINTS, blas::ENDPOINTS];
+const FAMILIES: &[&[&[Endpoint]]] = &[link::ENDPOINTS, blas::ENDPOINTS, real::ENDPOINTS, random::ENDPOINTS];
 
 /// Every endpoint, family by family.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {

@@ -3,6 +3,8 @@
 
 pub mod blas;
 pub mod link;
+pub mod random;
+pub mod real;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -23,6 +25,8 @@ fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
+        "real" => Family { arguments: real::arguments, cost_cases: real::cost_cases },
+        "random" => Family { arguments: random::arguments, cost_cases: random::cost_cases },
         _ => return None,
     })
 }

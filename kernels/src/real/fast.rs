@@ -60,6 +60,10 @@ impl Real for Fast {
         Self(value as f32)
     }
     #[inline]
+    fn from_u32(value: u32) -> Self {
+        Self(value as f32)
+    }
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self.0)
     }
@@ -199,7 +203,7 @@ const TWO_MINUS_12: f32 = 1.0 / 4096.0;
 const EXP_LARGEST: f32 = 88.722_83;
 const EXP_SMALLEST: f32 = -87.336_54;
 /// From here on tanh differs from 1 by less than the bound.
-const TANH_CUT: f32 = 4.971_786_9;
+const TANH_CUT: f32 = 4.971_787;
 
 /// x, or 0 where an f32 no longer tells the phase; NaN for what is not finite.
 #[inline]

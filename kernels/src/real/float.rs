@@ -16,6 +16,11 @@ macro_rules! float {
                 value as $float
             }
             #[inline]
+            fn from_u32(value: u32) -> Self {
+                // A cast, not `From`: it rounds where the type is narrower.
+                value as $float
+            }
+            #[inline]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

@@ -84,6 +84,11 @@ pub trait Real:
     fn minimum(self, other: Self) -> Self {
         if other < self { other } else { self }
     }
+    /// The nearest number of this type to an integer.
+    #[inline]
+    fn from_u32(value: u32) -> Self {
+        Self::from_f64(f64::from(value))
+    }
     /// The nearest number of this type to an integer count.
     #[inline]
     fn from_usize(value: usize) -> Self {
