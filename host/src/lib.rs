@@ -6,4 +6,6 @@ pub mod instances;
 pub mod parity;
 pub mod place;
 pub mod specifications;
+pub mod io;
+pub mod space;
 pub mod strategies;

@@ -1,4 +1,30 @@
 //! Linear operators: whatever maps x to Ax without more memory than x and y.
+//!
+//! | operator | when |
+//! |---|---|
+//! | [`FixedDense`] | dense, sizes known at compile time: the fastest on a board |
+//! | [`Dense`] | dense, column-major slices |
+//! | [`Csr`] | sparse rows |
+//! | [`SymmetricCsr`] | sparse and symmetric, only the lower triangle stored: half the memory |
+//! | [`Stencil5`], [`Stencil7`] | −Δ on a rectangle or a box with Dirichlet boundary, nothing stored |
+//! | [`Diagonal`], [`Identity`] | what their names say; also preconditioners |
+//! | [`Sum`], [`Product`], [`Scaled`], [`Transposed`] | composed of others |
+//!
+//! An operator checks its own shape and entries once, when it is made.
+
+mod compose;
+mod csr;
+mod dense;
+mod diagonal;
+mod stencil;
+mod symmetric_csr;
+
+pub use compose::{Product, Scaled, Sum, Transposed};
+pub use csr::Csr;
+pub use dense::{Dense, FixedDense};
+pub use diagonal::{Diagonal, Identity};
+pub use stencil::{Stencil5, Stencil7};
+pub use symmetric_csr::SymmetricCsr;
 
 /// A linear map A from Rⁿ to Rᵐ.
 ///
@@ -18,4 +44,26 @@ pub trait LinearOperator<T> {
 pub trait Adjoint<T>: LinearOperator<T> {
     /// x ← Aᵀy.
     fn apply_adjoint(&self, y: &[T], x: &mut [T]);
+}
+
+impl<T, A: LinearOperator<T> + ?Sized> LinearOperator<T> for &A {
+    #[inline]
+    fn rows(&self) -> usize {
+        (**self).rows()
+    }
+    #[inline]
+    fn columns(&self) -> usize {
+        (**self).columns()
+    }
+    #[inline]
+    fn apply(&self, x: &[T], y: &mut [T]) {
+        (**self).apply(x, y);
+    }
+}
+
+impl<T, A: Adjoint<T> + ?Sized> Adjoint<T> for &A {
+    #[inline]
+    fn apply_adjoint(&self, y: &[T], x: &mut [T]) {
+        (**self).apply_adjoint(y, x);
+    }
 }
