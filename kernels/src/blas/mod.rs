@@ -6,4 +6,4 @@
 mod dot;
 
 pub use dot::dot;
-pub(crate) use dot::dot_unchecked;
+pub(crate) use dot::{LANES, combine, dot_unchecked};
