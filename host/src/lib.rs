@@ -3,6 +3,7 @@
 pub mod costs;
 pub mod experiments;
 pub mod instances;
+pub mod io;
 pub mod parity;
 pub mod place;
 pub mod specifications;

@@ -1,0 +1,5 @@
+//! Files: arrays, matrices, tables. An error names the file, what was expected and what came.
+
+pub mod csv;
+pub mod file;
+pub mod npy;
