@@ -6,5 +6,6 @@ pub mod instances;
 pub mod io;
 pub mod parity;
 pub mod place;
+pub mod report;
 pub mod specifications;
 pub mod strategies;
