@@ -114,9 +114,10 @@ fn section(page: &mut String, record: &Record, folder: &Path) {
 }
 
 fn agree(page: &mut String, agreement: &Agreement) {
-    let (class, verdict) = match agreement.equal {
-        true => ("agreement", "Every place gives the same bits"),
-        false => ("agreement bad", "The places do not give the same bits"),
+    let (class, verdict) = match (agreement.digests.len(), agreement.equal) {
+        (0 | 1, _) => ("agreement bad", "It did not run in two places: nothing to compare"),
+        (_, true) => ("agreement", "Every place gives the same bits"),
+        (_, false) => ("agreement bad", "The places do not give the same bits"),
     };
     *page += &format!("<div class=\"{class}\"><p>{verdict}</p><dl>");
     for digest in &agreement.digests {
