@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use quern::specifications;
+use quern::{experiments, specifications};
 use quern_firmware::instances;
 use serde::Serialize;
 
@@ -30,6 +30,7 @@ struct Row {
     number: u8,
     slug: &'static str,
     title: &'static str,
+    experiment: bool,
     instance: bool,
 }
 
@@ -39,15 +40,18 @@ impl List {
             number: specification.number,
             slug: specification.slug,
             title: specification.title,
+            experiment: experiments::find(specification.slug).is_some(),
             instance: instances::find(specification.slug).is_some(),
         });
         if self.json {
             output::json(&Document { specifications: rows.into() })?;
-        } else {
-            for row in rows {
-                let mark = if row.instance { "board" } else { "" };
-                output::line(format_args!("{:>2}  {:<31}  {mark:<5}  {}", row.number, row.slug, row.title))?;
-            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        output::line(format_args!(" #  {:<31}  {:<10}  {:<8}  title", "slug", "experiment", "instance"))?;
+        for Row { number, slug, title, experiment, instance } in rows {
+            let mark = |present| if present { "yes" } else { "–" };
+            let (experiment, instance) = (mark(experiment), mark(instance));
+            output::line(format_args!("{number:>2}  {slug:<31}  {experiment:<10}  {instance:<8}  {title}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -3,8 +3,10 @@
 //! Results go to standard output through [`output`], everything else to standard error.
 
 mod board;
+mod demo;
 mod list;
 mod output;
+mod run;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,8 @@ macro_rules! commands {
 }
 
 commands! {
+    Demo(demo::Demo),
     List(list::List),
+    Run(run::Run),
     Board(board::Board),
 }

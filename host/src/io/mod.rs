@@ -1,3 +1,6 @@
 //! Files: arrays, matrices, tables. An error names the file, what was expected and what came.
 
+pub mod csv;
+pub mod file;
 pub mod matrix_market;
+pub mod npy;

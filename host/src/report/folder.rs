@@ -1,0 +1,144 @@
+//! The folder: `report.json`, `index.html`, and a folder of tables and plots an experiment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::record::Record;
+use super::{figure, page};
+use crate::experiments::{Cell, Findings, Plot, Table};
+use crate::io::{csv, file};
+
+/// A report's folder. Adding an experiment replaces what the folder holds of it and leaves the others.
+pub struct Folder {
+    path: PathBuf,
+    document: Document,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Document {
+    experiments: Vec<Record>,
+}
+
+impl Folder {
+    /// Opens a folder, or makes it.
+    ///
+    /// # Errors
+    /// If it cannot be made, or holds a `report.json` that is not a report's.
+    pub fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        let document = match fs::read(path.join("report.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!(
+                    "{}: not a report of this program; choose another folder",
+                    path.join("report.json").display()
+                )
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Document::default(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read the report in {}", path.display()));
+            }
+        };
+        Ok(Self { path: path.to_path_buf(), document })
+    }
+
+    /// The page to open in a browser.
+    pub fn page(&self) -> PathBuf {
+        self.path.join("index.html")
+    }
+
+    /// Adds an experiment's run: draws its plots, writes its tables, and renews the document and the page.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn add(&mut self, record: Record, findings: &Findings) -> Result<()> {
+        let folder = self.path.join(named(&record.slug)?);
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let mut files = Vec::new();
+        for table in &findings.tables {
+            files.push((folder.join(format!("{}.csv", named(&table.name)?)), table_bytes(table)?));
+        }
+        for plot in &findings.plots {
+            let name = named(&plot.name)?;
+            ensure!(
+                findings.tables.iter().all(|table| table.name != plot.name),
+                "{name}: a table and a plot have the same name"
+            );
+            files.push((folder.join(format!("{name}.csv")), curves(plot)?));
+            files.push((folder.join(format!("{name}.svg")), figure::svg(plot)?.into_bytes()));
+            files.push((folder.join(format!("{name}.png")), figure::png(plot)?));
+        }
+        self.remove_stale(&record, &folder, &files);
+        file::write(files.iter().map(|(path, bytes)| (path.as_path(), bytes.clone())))?;
+
+        self.document.experiments.retain(|other| other.slug != record.slug);
+        self.document.experiments.push(record);
+        self.document.experiments.sort_by_key(Record::number);
+        let mut json = serde_json::to_vec_pretty(&self.document)?;
+        json.push(b'\n');
+        let page = page::html(&self.document.experiments, &self.path);
+        file::write([
+            (self.path.join("report.json").as_path(), json),
+            (self.page().as_path(), page.into_bytes()),
+        ])
+    }
+
+    /// Removes the files of an earlier run of the experiment that this run does not write again.
+    fn remove_stale(&self, record: &Record, folder: &Path, files: &[(PathBuf, Vec<u8>)]) {
+        for old in self.document.experiments.iter().filter(|old| old.slug == record.slug) {
+            let tables = old.tables.iter().map(|table| format!("{}.csv", table.name));
+            let plots = old
+                .plots
+                .iter()
+                .flat_map(|plot| ["csv", "svg", "png"].map(|kind| format!("{}.{kind}", plot.name)));
+            for name in tables.chain(plots).filter(|name| named(name).is_ok()) {
+                let path = folder.join(name);
+                if files.iter().all(|(kept, _)| *kept != path) {
+                    // A file that is gone already needs no removing.
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+    }
+}
+
+/// Refuses what is no plain file name.
+fn named(name: &str) -> Result<&str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    ensure!(
+        name.chars().all(plain) && !name.starts_with('.') && !name.is_empty(),
+        "{name:?} is no plain file name"
+    );
+    Ok(name)
+}
+
+fn table_bytes(table: &Table) -> Result<Vec<u8>> {
+    let columns: Vec<_> = table.columns.iter().map(String::as_str).collect();
+    let rows = table.rows.iter().map(|row| row.iter().map(cell));
+    csv::to_bytes(&columns, rows).with_context(|| format!("the table {}", table.name))
+}
+
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Integer(integer) => integer.to_string(),
+        Cell::Number(number) => number.to_string(),
+        Cell::Text(text) => text.clone(),
+    }
+}
+
+fn curves(plot: &Plot) -> Result<Vec<u8>> {
+    let columns = ["series", &plot.x_axis.label, &plot.y_axis.label];
+    let rows = plot.series.iter().flat_map(|series| {
+        series.points.iter().map(|&(x, y)| {
+            let x = match plot.x_axis.categories.get(x as usize) {
+                Some(name) => name.clone(),
+                None => x.to_string(),
+            };
+            [series.name.clone(), x, y.to_string()]
+        })
+    });
+    csv::to_bytes(&columns, rows)
+}
