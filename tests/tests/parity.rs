@@ -1,0 +1,106 @@
+//! The kernels on the emulated boards against the same kernels on the host: no bit may differ.
+
+use anyhow::Result;
+use quern::parity::{self, Comparison, Sampling};
+use quern::place::{Answer, Argument, Native, Place, Qemu, boards};
+use quern_firmware::{ScalarKind, endpoints};
+
+/// Another seed than the command's default, so that the two look at different cases.
+const SEED: u64 = 2026;
+
+fn no_bit_differs(board: &str) -> Result<()> {
+    let board = boards::find(board).expect("the board is in the table");
+    let mut emulator = Qemu::start(board)?;
+    let mut host = Native::twin(emulator.sizes());
+    let sampling = Sampling { cases: board.cases, seed: SEED, case_bytes: board.case_bytes };
+    let mut silent = Vec::new();
+    for endpoint in endpoints::all() {
+        let comparison = parity::compare(&mut emulator, &mut host, endpoint, sampling)?;
+        assert_eq!(comparison.differing, 0, "{comparison:#?}");
+        if comparison.refused == comparison.cases {
+            silent.push((comparison.kernel, comparison.scalar));
+        }
+    }
+    assert!(silent.is_empty(), "every generated case was refused by {silent:?}: nothing was compared");
+    Ok(())
+}
+
+#[test]
+fn cortex_m3() -> Result<()> {
+    no_bit_differs("mps2-an385")
+}
+
+#[test]
+fn cortex_m4f() -> Result<()> {
+    no_bit_differs("mps2-an386")
+}
+
+#[test]
+fn cortex_m33() -> Result<()> {
+    no_bit_differs("mps2-an505")
+}
+
+#[test]
+fn cortex_m0() -> Result<()> {
+    no_bit_differs("microbit")
+}
+
+#[test]
+fn rv32() -> Result<()> {
+    no_bit_differs("rv32")
+}
+
+/// A board whose inner product is wrong in the last bit once the vectors have five entries or more.
+struct Faulty(Native);
+
+impl Place for Faulty {
+    fn call(
+        &mut self,
+        kernel: &str,
+        scalar: ScalarKind,
+        arguments: &[Argument],
+        delay: u32,
+    ) -> Result<Answer> {
+        let mut answer = self.0.call(kernel, scalar, arguments, delay)?;
+        if let (Some(Argument::F32s(x)), Ok([Argument::F32(product)])) =
+            (arguments.first(), answer.outcome.as_deref_mut())
+            && x.len() >= 5
+        {
+            *product = f32::from_bits(product.to_bits() ^ 1);
+        }
+        Ok(answer)
+    }
+    fn run(&mut self, slug: &str, delay: u32) -> Result<Answer> {
+        self.0.run(slug, delay)
+    }
+}
+
+fn against_the_faulty_board(seed: u64) -> Result<Comparison> {
+    let dot = endpoints::find("blas/dot", ScalarKind::F32).expect("an endpoint");
+    let sampling = Sampling { cases: 200, seed, case_bytes: 40_000 };
+    parity::compare(&mut Faulty(Native::new(40_000, 10_000)), &mut Native::new(40_000, 10_000), dot, sampling)
+}
+
+#[test]
+fn a_planted_difference_is_found_and_shrunk() -> Result<()> {
+    for seed in 0..5 {
+        let comparison = against_the_faulty_board(seed)?;
+        assert!(comparison.differing > 0 && comparison.differing <= comparison.cases);
+        let example = comparison.counterexample.expect("a difference comes with an example");
+        let entries = example.arguments.matches(',').count();
+        // Two vectors of five entries, the smallest on which the board is wrong: 4 + 1 + 4 commas.
+        assert_eq!(entries, 9, "not shrunk to the smallest call: {}", example.arguments);
+        assert_ne!(example.board, example.host);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_draws_the_same_cases() -> Result<()> {
+    let [first, second, other] =
+        [1, 1, 2].map(|seed| against_the_faulty_board(seed).map(|result| result.differing));
+    assert_eq!(first?, second?);
+    assert_ne!(against_the_faulty_board(1)?.differing, 0);
+    drop(other?);
+    Ok(())
+}
