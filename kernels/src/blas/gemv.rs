@@ -162,7 +162,8 @@ pub(super) fn rows<T: Real>(
             rest
         }};
     }
-    let rest = tiles!(8, y);
+    let rest = tiles!(16, y);
+    let rest = tiles!(8, rest);
     let rest = tiles!(4, rest);
     let rest = tiles!(2, rest);
     tiles!(1, rest);

@@ -1,6 +1,5 @@
-use crate::blas::{
-    Diagonal, axpy_unchecked, check_matrix, check_right_hand_sides, each, lower, lower_transposed,
-};
+use super::{diagonal, identity};
+use crate::blas::{Diagonal, check_matrix, check_right_hand_sides, each, lower, lower_transposed};
 use crate::{Error, Real, check_finite};
 use core::borrow::{Borrow, BorrowMut};
 use core::marker::PhantomData;
@@ -115,53 +114,173 @@ impl<T: Real, B: Borrow<[T]>> Cholesky<T, B> {
     }
 }
 
-/// Overwrites the lower triangle of A with L.
+/// Overwrites the lower triangle of A with L, a block of four columns at a time, then the last ones singly.
+///
+/// Entry (i, j) starts from aᵢⱼ and subtracts lᵢₖlⱼₖ for k = 0, 1, …, whatever the blocks.
 #[inline]
 fn factor_in_place<T: Real>(n: usize, a: &mut [T]) -> Result<(), Error> {
-    let mut index = 0;
-    let mut rest = a;
-    while let Some((column, next)) = rest.split_at_mut_checked(n) {
-        let Some((pivot, below)) = column.get_mut(index..).and_then(<[T]>::split_first_mut) else { break };
-        // Written so that NaN fails.
-        if !(*pivot > T::ZERO && *pivot <= T::MAX) {
-            return Err(Error::NotPositiveDefinite { index });
+    let mut first = 0;
+    while n.saturating_sub(first) >= 4 {
+        factor_columns::<T, 4>(n, first, a)?;
+        first += 4;
+    }
+    while first < n {
+        factor_columns::<T, 1>(n, first, a)?;
+        first += 1;
+    }
+    Ok(())
+}
+
+/// Factors the C columns from `first` on, given all columns before.
+#[inline(always)]
+fn factor_columns<T: Real, const C: usize>(n: usize, first: usize, a: &mut [T]) -> Result<(), Error> {
+    // None of the three is ever missing.
+    let Some((done, current)) = a.split_at_mut_checked(first * n) else { return Ok(()) };
+    let Some(mut columns) = columns_from::<T, C>(n, first, current) else { return Ok(()) };
+    let Some(mut block) = load::<T, C, C>(&columns) else { return Ok(()) };
+    subtract_products(n, first, first, done, &mut block);
+    let mut reciprocals = [T::ONE; C];
+    // Written out: as a loop, it would keep the block in memory instead of in registers.
+    eliminate(0, first, &mut block, &mut reciprocals)?;
+    eliminate(1, first, &mut block, &mut reciprocals)?;
+    eliminate(2, first, &mut block, &mut reciprocals)?;
+    eliminate(3, first, &mut block, &mut reciprocals)?;
+    for (j, (column, values)) in columns.iter_mut().zip(&block).enumerate() {
+        if let Some((rows, below)) = core::mem::take(column).split_first_chunk_mut::<C>() {
+            for (entry, &value) in rows.iter_mut().zip(values).skip(j) {
+                *entry = value;
+            }
+            *column = below;
         }
-        *pivot = pivot.sqrt();
-        let inverse = T::ONE / *pivot;
-        for entry in below.iter_mut() {
-            *entry *= inverse;
-        }
-        let mut factors = &*below;
-        let mut row = index + 1;
-        for column in next.chunks_exact_mut(n.max(1)) {
-            let (Some(&factor), Some(column)) = (factors.first(), column.get_mut(row..)) else { break };
-            axpy_unchecked(-factor, factors, column);
-            factors = factors.get(1..).unwrap_or_default();
-            row += 1;
-        }
-        index += 1;
-        rest = next;
-        if index == n {
-            break;
+    }
+    let mut row = first + C;
+    macro_rules! tiles {
+        ($rows:literal) => {
+            while let Some(mut tile) = load::<T, $rows, C>(&columns) {
+                subtract_products(n, first, row, done, &mut tile);
+                divide(&mut tile, &block, &reciprocals);
+                store(&mut columns, tile);
+                row += $rows;
+            }
+        };
+    }
+    tiles!(4);
+    tiles!(1);
+    Ok(())
+}
+
+/// Column j of the diagonal block, if there is one, and its products in the columns right of it.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "ranges of constants are unrolled and leave no bounds to check"
+)]
+fn eliminate<T: Real, const C: usize>(
+    j: usize,
+    first: usize,
+    block: &mut [[T; C]; C],
+    reciprocals: &mut [T; C],
+) -> Result<(), Error> {
+    if j >= C {
+        return Ok(());
+    }
+    let pivot = block[j][j];
+    // Written so that NaN fails.
+    if !(pivot > T::ZERO && pivot <= T::MAX) {
+        return Err(Error::NotPositiveDefinite { index: first + j });
+    }
+    let root = pivot.sqrt();
+    let reciprocal = T::ONE / root;
+    block[j][j] = root;
+    reciprocals[j] = reciprocal;
+    for i in j + 1..C {
+        block[j][i] *= reciprocal;
+    }
+    for k in j + 1..C {
+        for i in k..C {
+            let product = block[j][i] * block[j][k];
+            block[k][i] -= product;
         }
     }
     Ok(())
 }
 
-/// The diagonal of an n×n matrix.
+/// C columns, from a row on.
 #[inline(always)]
-pub(super) fn diagonal<T: Real>(n: usize, a: &[T]) -> impl Iterator<Item = T> {
-    a.iter().step_by(n.saturating_add(1)).copied()
+fn columns_from<T, const C: usize>(n: usize, row: usize, current: &mut [T]) -> Option<[&mut [T]; C]> {
+    let mut columns: [&mut [T]; C] = core::array::from_fn(|_| Default::default());
+    let mut rest = current;
+    for column in &mut columns {
+        let (whole, next) = rest.split_at_mut_checked(n)?;
+        *column = whole.get_mut(row..)?;
+        rest = next;
+    }
+    Some(columns)
 }
 
-/// Overwrites an n×n matrix with the identity.
+/// The first R rows, if there are as many.
 #[inline(always)]
-pub(super) fn identity<T: Real>(n: usize, a: &mut [T]) {
-    for entry in a.iter_mut() {
-        *entry = T::ZERO;
+fn load<T: Real, const R: usize, const C: usize>(columns: &[&mut [T]; C]) -> Option<[[T; R]; C]> {
+    let mut tile = [[T::ZERO; R]; C];
+    for (tile, column) in tile.iter_mut().zip(columns) {
+        *tile = *column.first_chunk()?;
     }
-    for entry in a.iter_mut().step_by(n.saturating_add(1)) {
-        *entry = T::ONE;
+    Some(tile)
+}
+
+/// Writes the first R rows and goes on to those below.
+#[inline(always)]
+fn store<T: Real, const R: usize, const C: usize>(columns: &mut [&mut [T]; C], tile: [[T; R]; C]) {
+    for (column, tile) in columns.iter_mut().zip(tile) {
+        if let Some((rows, below)) = core::mem::take(column).split_first_chunk_mut() {
+            *rows = tile;
+            *column = below;
+        }
+    }
+}
+
+/// aᵢⱼ ← aᵢⱼ − Σₖ lᵢₖlⱼₖ for the R rows from `row` on, the C columns from `first` on, and the finished columns k.
+#[inline(always)]
+fn subtract_products<T: Real, const R: usize, const C: usize>(
+    n: usize,
+    first: usize,
+    row: usize,
+    done: &[T],
+    tile: &mut [[T; R]; C],
+) {
+    if n == 0 {
+        return;
+    }
+    for column in done.chunks_exact(n) {
+        // Always there, and the compiler sees that it depends on nothing in the loop.
+        let rows = column.get(row..).and_then(<[T]>::first_chunk::<R>);
+        let factors = column.get(first..).and_then(<[T]>::first_chunk::<C>);
+        let (Some(rows), Some(factors)) = (rows, factors) else { break };
+        for (tile, &factor) in tile.iter_mut().zip(factors) {
+            for (entry, &l) in tile.iter_mut().zip(rows) {
+                *entry -= l * factor;
+            }
+        }
+    }
+}
+
+/// X ← XL⁻ᵀ with the diagonal block L.
+#[inline(always)]
+fn divide<T: Real, const R: usize, const C: usize>(
+    tile: &mut [[T; R]; C],
+    block: &[[T; C]; C],
+    reciprocals: &[T; C],
+) {
+    for j in 0..C {
+        for k in 0..j {
+            let finished = tile[k];
+            for (entry, x) in tile[j].iter_mut().zip(finished) {
+                *entry -= x * block[k][j];
+            }
+        }
+        for entry in &mut tile[j] {
+            *entry *= reciprocals[j];
+        }
     }
 }
 

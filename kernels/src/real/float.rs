@@ -1,4 +1,4 @@
-use super::Real;
+use super::{Real, sqrt};
 
 macro_rules! float {
     ($float:ident, $copysign:ident, $floor:ident, $sqrt:ident, $exp:ident, $ln:ident, $sin:ident, $cos:ident, $tanh:ident,
@@ -42,7 +42,7 @@ macro_rules! float {
             }
             #[inline]
             fn sqrt(self) -> Self {
-                libm::$sqrt(self)
+                sqrt::$sqrt(self)
             }
             #[inline]
             fn exp(self) -> Self {

@@ -7,6 +7,7 @@
 mod fast;
 mod float;
 mod order;
+mod sqrt;
 
 pub use fast::Fast;
 pub use order::Float;
