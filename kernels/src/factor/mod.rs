@@ -7,6 +7,7 @@
 //! | symmetric quasi-definite (KKT systems with regularization) | [`Ldl`] |
 //! | tridiagonal, diagonally dominant or positive definite | [`Tridiagonal`] |
 //! | general square, or least squares | [`Qr`] |
+//! | sparse, symmetric positive definite, as a preconditioner | [`IncompleteCholesky`] |
 //!
 //! All have the same verbs: `factor` overwrites lent matrices with their factors and takes hold of them, `solve`
 //! overwrites right-hand sides with solutions, `into_inner` gives the memory back; `inverse`, `determinant` and
@@ -21,6 +22,7 @@ mod cholesky;
 mod ldl;
 mod qr;
 mod tridiagonal;
+mod incomplete_cholesky;
 
 pub use banded::BandedCholesky;
 pub use cholesky::Cholesky;
@@ -52,3 +54,4 @@ fn identity<T: Real>(n: usize, a: &mut [T]) {
         *entry = T::ONE;
     }
 }
+pub use incomplete_cholesky::IncompleteCholesky;
