@@ -3,9 +3,9 @@
 pub mod costs;
 pub mod experiments;
 pub mod instances;
+pub mod io;
 pub mod parity;
 pub mod place;
-pub mod specifications;
-pub mod io;
 pub mod space;
+pub mod specifications;
 pub mod strategies;

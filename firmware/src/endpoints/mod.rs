@@ -64,11 +64,22 @@ macro_rules! endpoints {
 
 mod blas;
 mod link;
+mod loss;
+mod nn;
+mod optim;
 mod random;
 mod real;
 
 /// Every family's table.
-const FAMILIES: &[&[&[Endpoint]]] = &[link::ENDPOINTS, blas::ENDPOINTS, real::ENDPOINTS, random::ENDPOINTS];
+const FAMILIES: &[&[&[Endpoint]]] = &[
+    link::ENDPOINTS,
+    blas::ENDPOINTS,
+    real::ENDPOINTS,
+    random::ENDPOINTS,
+    nn::ENDPOINTS,
+    loss::ENDPOINTS,
+    optim::ENDPOINTS,
+];
 
 /// Every endpoint, family by family.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {

@@ -3,6 +3,9 @@
 
 pub mod blas;
 pub mod link;
+pub mod loss;
+pub mod nn;
+pub mod optim;
 pub mod random;
 pub mod real;
 
@@ -27,6 +30,9 @@ fn family(kernel: &str) -> Option<Family> {
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "real" => Family { arguments: real::arguments, cost_cases: real::cost_cases },
         "random" => Family { arguments: random::arguments, cost_cases: random::cost_cases },
+        "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
+        "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
+        "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
         _ => return None,
     })
 }
