@@ -48,7 +48,6 @@ pub use symv::symv;
 pub use triangular::{Diagonal, solve_lower, solve_lower_transposed, solve_upper, solve_upper_transposed};
 
 pub(crate) use axpy::axpy_unchecked;
-pub(crate) use dot::{LANES, combine, dot_unchecked};
 pub(crate) use triangular::{check_right_hand_sides, each, lower, lower_transposed};
 
 use crate::{Error, check_length};
@@ -63,3 +62,4 @@ pub(crate) fn check_matrix(
 ) -> Result<(), Error> {
     check_length(what, found, rows.saturating_mul(columns))
 }
+pub(crate) use dot::{LANES, combine, dot_unchecked};

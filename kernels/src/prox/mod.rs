@@ -1,1 +1,3 @@
 //! Projections onto convex sets and proximal maps.
+
+pub mod quant_cell;
