@@ -12,6 +12,7 @@ mod arena;
 pub mod board;
 mod call;
 pub mod endpoints;
+pub mod generators;
 pub mod instances;
 pub mod link;
 mod scalar;

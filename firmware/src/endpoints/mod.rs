@@ -66,6 +66,9 @@ mod blas;
 mod link;
 mod quant;
 mod quant_cell;
+mod loss;
+mod nn;
+mod optim;
 mod random;
 mod real;
 
@@ -77,6 +80,9 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     random::ENDPOINTS,
     quant::ENDPOINTS,
     quant_cell::ENDPOINTS,
+    nn::ENDPOINTS,
+    loss::ENDPOINTS,
+    optim::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

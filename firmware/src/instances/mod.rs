@@ -1,5 +1,7 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod quantization_constraints;
+
 use crate::{Call, CallError};
 
 /// A specification's board-sized problem.
@@ -14,7 +16,7 @@ pub struct Instance {
 }
 
 /// Every instance, in the order of the specifications.
-pub const ALL: &[Instance] = &[];
+pub const ALL: &[Instance] = &[quantization_constraints::INSTANCE];
 
 /// The instance of this slug.
 pub fn find(slug: &str) -> Option<&'static Instance> {

@@ -4,6 +4,7 @@
 
 mod findings;
 mod progress;
+mod quantization_constraints;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -52,7 +53,7 @@ pub struct Settings {
 }
 
 /// Every experiment, in the order of the specifications.
-pub const ALL: &[&dyn Experiment] = &[];
+pub const ALL: &[&dyn Experiment] = &[&quantization_constraints::QuantizationConstraints];
 
 /// The experiment of this slug.
 pub fn find(slug: &str) -> Option<&'static dyn Experiment> {

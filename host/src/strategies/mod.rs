@@ -5,6 +5,9 @@ pub mod blas;
 pub mod link;
 pub mod quant;
 pub mod quant_cell;
+pub mod loss;
+pub mod nn;
+pub mod optim;
 pub mod random;
 pub mod real;
 
@@ -31,6 +34,9 @@ fn family(kernel: &str) -> Option<Family> {
         "random" => Family { arguments: random::arguments, cost_cases: random::cost_cases },
         "quant" => Family { arguments: quant::arguments, cost_cases: quant::cost_cases },
         "quant_cell" => Family { arguments: quant_cell::arguments, cost_cases: quant_cell::cost_cases },
+        "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
+        "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
+        "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
         _ => return None,
     })
 }
