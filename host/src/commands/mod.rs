@@ -2,11 +2,15 @@
 //!
 //! Results go to standard output through [`output`], everything else to standard error.
 
+mod audit;
 mod board;
+mod cells;
 mod demo;
 mod list;
 mod output;
+mod quantize;
 mod run;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -31,5 +35,8 @@ commands! {
     Demo(demo::Demo),
     List(list::List),
     Run(run::Run),
+    Quantize(quantize::Quantize),
+    Cells(cells::Cells),
+    Audit(audit::Audit),
     Board(board::Board),
 }
