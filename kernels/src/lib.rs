@@ -5,6 +5,7 @@
 //! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`] counter-based
 //!    generators and distributions
 //! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
+//!    · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
 //!
@@ -35,6 +36,7 @@ pub mod prox;
 pub mod quant;
 pub mod random;
 pub mod real;
+pub mod sort;
 pub mod space;
 
 pub use error::{Error, check_finite, check_length};

@@ -1,3 +1,58 @@
-//! Projections onto convex sets and proximal maps.
+//! Projections onto sets, and proximal maps.
+//!
+//! The projection of x onto a set C is the point of C nearest to x in the Euclidean norm; the proximal map of a function f is
+//! x ↦ argmin_p f(p) + ½‖p − x‖², and a projection is that of the function which is 0 on C and ∞ elsewhere. All work in place: x comes in, the
+//! result stands in its place. All refuse NaN and infinity, and leave x untouched when they refuse.
+//!
+//! | set or function | map | lent memory |
+//! |---|---|---|
+//! | l ≤ x ≤ u, by coordinate or by two numbers | [`clip_box`], [`clip_interval`]; [`intersect_boxes`] | |
+//! | ‖x‖₁ ≤ r, ‖x‖₂ ≤ r, ‖x‖_∞ ≤ r | [`project_l1_ball`], [`project_l2_ball`], [`project_linf_ball`] | |
+//! | x ≥ 0, Σx = s | [`project_simplex`] | |
+//! | the same with at most k entries that are not zero | [`project_topk_simplex`] | k indices |
+//! | ‖(x₁, …)‖₂ ≤ x₀ | [`project_second_order_cone`] | |
+//! | aᵀx ≤ b, aᵀx = b | [`project_half_space`], [`project_hyperplane`] | |
+//! | Ax = b | [`AffineSet`] | m² + m numbers |
+//! | the weights that quantize alike | [`quant_cell`] | |
+//! | λ‖x‖₁, λ‖x‖₂ | [`soft_threshold`], [`block_soft_threshold`] | |
+//!
+//! What is not listed may follow by Moreau's identity x = prox_f(x) + prox_f*(x): the map of λ‖x‖_∞ is x minus its projection onto the ℓ₁
+//! ball of radius λ, that of a cone's polar is x minus the projection onto the cone. Source for all: N. Parikh, S. Boyd, Proximal
+//! Algorithms, Foundations and Trends in Optimization 1 (2014), chapters 2 and 6.
 
+mod affine_set;
+mod boxes;
+mod half_space;
+mod hyperplane;
+mod l1_ball;
+mod l2_ball;
+mod linf_ball;
 pub mod quant_cell;
+mod second_order_cone;
+mod simplex;
+mod soft_threshold;
+mod topk_simplex;
+
+pub use affine_set::AffineSet;
+pub use boxes::{clip_box, clip_interval, intersect_boxes};
+pub use half_space::project_half_space;
+pub use hyperplane::project_hyperplane;
+pub use l1_ball::project_l1_ball;
+pub use l2_ball::project_l2_ball;
+pub use linf_ball::project_linf_ball;
+pub use second_order_cone::project_second_order_cone;
+pub use simplex::project_simplex;
+pub use soft_threshold::{block_soft_threshold, soft_threshold};
+pub use topk_simplex::project_topk_simplex;
+
+use crate::{Error, Real};
+
+/// Refuses a radius, total or weight that is negative or not finite.
+#[inline]
+fn check_nonnegative<T: Real>(name: &'static str, value: T) -> Result<(), Error> {
+    if value >= T::ZERO && value.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::Setting { name, expected: "finite and at least 0" })
+    }
+}
