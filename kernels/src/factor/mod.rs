@@ -7,6 +7,7 @@
 //! | rectangular, or least squares | [`Qr`] |
 //! | tridiagonal, diagonally dominant or positive definite | [`Tridiagonal`] |
 //! | banded, symmetric positive definite | [`BandedCholesky`] |
+//! | sparse, symmetric positive definite, as a preconditioner | [`IncompleteCholesky`] |
 //!
 //! All have the same verbs: `factor` overwrites a lent matrix with its factors and takes hold of it, `solve` overwrites
 //! right-hand sides with solutions, `into_inner` gives the memory back; `inverse`, `determinant` and `log_determinant`
@@ -16,5 +17,7 @@
 //! fails as well; the error says which pivot it was.
 
 mod cholesky;
+mod incomplete_cholesky;
 
 pub use cholesky::Cholesky;
+pub use incomplete_cholesky::IncompleteCholesky;

@@ -4,14 +4,14 @@
 //! |---|---|---|
 //! | [`Cg`] conjugate gradients | symmetric positive definite | 4n |
 //! | [`PreconditionedCg`] | the same, with a preconditioner M⁻¹ ≈ A⁻¹ | 4n |
-//! | [`Minres`] | symmetric, definite or not; SPD preconditioner | 7n |
+//! | [`Minres`] | symmetric, definite or not; SPD preconditioner | 8n |
 //! | [`Gmres`] restarted | square; right preconditioner | (m + 3)n + O(m²) |
 //! | [`Lsqr`] | any shape, with its adjoint: least squares | m + 3n + max(m, n) |
 //!
 //! Each is a workspace over lent memory with `start`, `step` and `solve`; see [`Cg`] for an example. A preconditioner is a
 //! [`LinearOperator`](crate::linop::LinearOperator) that applies M⁻¹: [`Identity`](crate::linop::Identity) for none,
 //! [`Diagonal::jacobi`](crate::linop::Diagonal::jacobi),
-//! or any other.
+//! [`IncompleteCholesky`](crate::factor::IncompleteCholesky), or any other.
 //!
 //! # What a report promises
 //!
@@ -22,12 +22,18 @@
 //! breakdown, the report still belongs to the iterate at hand.
 
 mod conjugate_gradient;
+mod gmres;
 mod iteration;
+mod lsqr;
+mod minres;
 mod preconditioned_cg;
 mod report;
 mod system;
 
 pub use conjugate_gradient::Cg;
+pub use gmres::Gmres;
+pub use lsqr::{LeastSquaresReport, LeastSquaresStop, Lsqr};
+pub use minres::Minres;
 pub use preconditioned_cg::PreconditionedCg;
 pub use report::{Report, Status, Step, Stop};
 pub use system::{LinearSystem, PreconditionedSystem};

@@ -41,15 +41,17 @@ pub struct PreconditionedCg<T, B, S = Serial> {
     right_hand_side_norm: T,
 }
 
-impl<T: Real, B: BorrowMut<[T]>> PreconditionedCg<T, B> {
-    /// A workspace over lent memory, of [`scalars`](Self::scalars) entries at least.
-    pub fn new(memory: B) -> Self {
-        Self::in_space(memory, Serial)
-    }
-
+impl PreconditionedCg<(), ()> {
     /// Scalars to lend for n unknowns: 4n.
     pub const fn scalars(n: usize) -> usize {
         n.saturating_mul(4)
+    }
+}
+
+impl<T: Real, B: BorrowMut<[T]>> PreconditionedCg<T, B> {
+    /// A workspace over lent memory, of [`scalars`](PreconditionedCg::scalars) entries at least.
+    pub fn new(memory: B) -> Self {
+        Self::in_space(memory, Serial)
     }
 }
 

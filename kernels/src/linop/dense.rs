@@ -31,7 +31,7 @@ impl<'a, T: Real> Dense<'a, T> {
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`].
     pub fn new(rows: usize, columns: usize, entries: &'a [T]) -> Result<Self, Error> {
-        let length = rows.checked_mul(columns).unwrap_or(usize::MAX);
+        let length = rows.saturating_mul(columns);
         check_length("entries", entries.len(), length)?;
         check_finite("entries", entries)?;
         Ok(Self { rows, columns, entries })
