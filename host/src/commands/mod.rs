@@ -8,8 +8,10 @@ mod cells;
 mod demo;
 mod list;
 mod output;
+mod project;
 mod quantize;
 mod run;
+mod solve;
 mod weights;
 
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ commands! {
     Demo(demo::Demo),
     List(list::List),
     Run(run::Run),
+    Solve(solve::Solve),
+    Project(project::Project),
     Quantize(quantize::Quantize),
     Cells(cells::Cells),
     Audit(audit::Audit),
