@@ -1,6 +1,6 @@
 //! The methods, on the operator and the preconditioner asked for.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
 use quern::io::npy::Entries;
 use quern::space::{ThreadedCsr, Threads};
@@ -31,7 +31,8 @@ pub(super) fn solve<T: Real + Send + Sync>(
         None => vec![T::ZERO; matrix.columns],
     };
     let threads = Threads::new(arguments.threads)?;
-    let budget = arguments.max_iterations.unwrap_or(matrix.columns.saturating_mul(10));
+    let factor = if arguments.method == Method::Lsqr { 20 } else { 10 };
+    let budget = arguments.max_iterations.unwrap_or(matrix.columns.saturating_mul(factor));
     let task = Task {
         arguments,
         right_hand_side: &right_hand_side,
@@ -52,20 +53,24 @@ pub(super) fn solve<T: Real + Send + Sync>(
             task.iterate(&mut Bound { solver, system: &system })
         }
         (_, Preconditioner::None) => task.preconditioned(&operator, &Identity::new(n)),
-        (_, Preconditioner::Jacobi) => {
-            let (mut diagonal, mut inverse) = (vec![T::ZERO; n], vec![T::ZERO; n]);
+        (method, Preconditioner::Jacobi) => {
+            let mut diagonal = vec![T::ZERO; n];
             csr.diagonal(&mut diagonal)?;
-            let jacobi = Diagonal::jacobi(&diagonal, &mut inverse).map_err(|error| match error {
-                Error::NotPositiveDefinite { index } => {
-                    anyhow::anyhow!(
-                        "jacobi needs a positive diagonal, entry {} is {}",
-                        index + 1,
-                        diagonal[index].to_f64()
-                    )
-                }
-                error => error.into(),
-            })?;
-            task.preconditioned(&operator, &jacobi)
+            // Only the symmetric methods need the preconditioner positive definite.
+            let fits = |&entry: &T| if method == Method::Gmres { entry != T::ZERO } else { entry > T::ZERO };
+            if let Some(index) = diagonal.iter().position(|entry| !fits(entry)) {
+                let needed = if method == Method::Gmres { "without zeros" } else { "that is positive" };
+                bail!(
+                    "jacobi needs a diagonal {needed}, entry {} is {}",
+                    index + 1,
+                    diagonal[index].to_f64()
+                );
+            }
+            let inverse: Vec<T> = diagonal.iter().map(|&entry| T::ONE / entry).collect();
+            task.preconditioned(
+                &operator,
+                &Diagonal::new(&inverse).context("jacobi: the inverse of the diagonal")?,
+            )
         }
         (_, Preconditioner::Ic0) => {
             let lower = matrix.lower_triangle();
@@ -91,7 +96,7 @@ fn shift<T: Real>(lower: &SymmetricCsr<'_, T>, memory: &mut [T]) -> Result<f64> 
                 shift = if shift == 0.0 { 1e-3 } else { 2.0 * shift };
             }
             Err(Error::NotPositiveDefinite { index }) => {
-                anyhow::bail!("ic0 needs a positive definite matrix, row {} has no positive pivot", index + 1)
+                bail!("ic0 needs a positive definite matrix, row {} has no positive pivot", index + 1)
             }
             Err(error) => return Err(error.into()),
         }

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use quern::io::matrix_market::{self, Matrix, Symmetry};
 use quern::io::npy::{self, Array, Entries, Shape};
 use quern::io::{csv, file};
+use quern::report::short;
 use quern_kernels::krylov::Status;
 use serde::Serialize;
 
@@ -20,8 +21,8 @@ use super::output;
 ///
 /// cg needs a symmetric positive definite matrix, minres a symmetric one, gmres a square one; lsqr takes any shape.
 /// The relative residual ‖b − Ax‖/‖b‖ printed is computed afresh from the result and the matrix of the file, in
-/// double precision. With lsqr the tolerance holds for the residual or, where the system has no solution, for
-/// ‖Aᵀr‖/(‖A‖‖r‖). Exits with 0 only if the method converged.
+/// double precision. lsqr stops by the rules of its authors: at ‖r‖ ≤ tolerance·(‖b‖ + ‖A‖‖x‖), or, where the system has no
+/// solution, at ‖Aᵀr‖ ≤ tolerance·‖A‖‖r‖. Exits with 0 only if the method converged.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -45,9 +46,9 @@ pub(crate) struct Solve {
     #[arg(long, value_enum, default_value = "none")]
     preconditioner: Preconditioner,
     /// The relative residual asked for.
-    #[arg(long, default_value_t = 1e-8, value_parser = tolerance)]
+    #[arg(long, default_value_t = 1e-8, value_parser = tolerance, allow_negative_numbers = true)]
     tolerance: f64,
-    /// The most steps [default: ten times the unknowns].
+    /// The most steps [default: ten times the unknowns, for lsqr twenty times].
     #[arg(long, value_name = "N")]
     max_iterations: Option<usize>,
     /// Steps of gmres before it starts afresh.
@@ -86,7 +87,7 @@ enum Method {
 enum Preconditioner {
     /// None.
     None,
-    /// The inverse of the diagonal, which must be positive.
+    /// The inverse of the diagonal, which must be positive (for gmres, not zero).
     Jacobi,
     /// Incomplete Cholesky factorization without fill-in: symmetric positive definite.
     Ic0,
@@ -243,9 +244,9 @@ impl Solve {
         file::write(files)?;
 
         if let Some(shift) = shift.filter(|&shift| shift > 0.0) {
+            let shift = short(shift);
             eprintln!(
-                "The incomplete factor broke down; it was computed with the diagonal times {}",
-                1.0 + shift
+                "The incomplete factor broke down and was computed again with {shift} of the diagonal added"
             );
         }
         match status {
