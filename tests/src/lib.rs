@@ -1,1 +1,3 @@
-//! Tests that cross a crate; see `tests/`.
+//! What tests that cross a crate share; the tests stand in `tests/`.
+
+pub mod command_line;

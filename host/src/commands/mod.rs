@@ -2,11 +2,17 @@
 //!
 //! Results go to standard output through [`output`], everything else to standard error.
 
+mod audit;
 mod board;
+mod cells;
 mod demo;
 mod list;
 mod output;
+mod project;
+mod quantize;
 mod run;
+mod solve;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -31,5 +37,10 @@ commands! {
     Demo(demo::Demo),
     List(list::List),
     Run(run::Run),
+    Solve(solve::Solve),
+    Project(project::Project),
+    Quantize(quantize::Quantize),
+    Cells(cells::Cells),
+    Audit(audit::Audit),
     Board(board::Board),
 }
