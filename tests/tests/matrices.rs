@@ -213,11 +213,8 @@ fn lsqr_on_the_rectangular_matrices() {
     for (name, golden) in golden("lsqr") {
         let matrix = load(&name);
         let right = folder.join(format!("{name}_rhs.mtx"));
-        let b = if right.exists() {
-            matrix_market::read_vector(&right).unwrap()
-        } else {
-            vec![1.0; matrix.rows]
-        };
+        let b =
+            if right.exists() { matrix_market::read_vector(&right).unwrap() } else { vec![1.0; matrix.rows] };
         let csr = matrix.csr().unwrap();
         let mut solver = Lsqr::new(vec![0.0; Lsqr::scalars(matrix.rows, matrix.columns)]);
         let rules = LeastSquaresStop {

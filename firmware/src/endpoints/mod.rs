@@ -64,11 +64,11 @@ macro_rules! endpoints {
 
 mod blas;
 mod link;
-mod quant;
-mod quant_cell;
 mod loss;
 mod nn;
 mod optim;
+mod quant;
+mod quant_cell;
 mod random;
 mod real;
 

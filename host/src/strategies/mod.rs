@@ -3,11 +3,11 @@
 
 pub mod blas;
 pub mod link;
-pub mod quant;
-pub mod quant_cell;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod quant;
+pub mod quant_cell;
 pub mod random;
 pub mod real;
 

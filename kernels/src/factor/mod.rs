@@ -19,10 +19,10 @@
 
 mod banded;
 mod cholesky;
+mod incomplete_cholesky;
 mod ldl;
 mod qr;
 mod tridiagonal;
-mod incomplete_cholesky;
 
 pub use banded::BandedCholesky;
 pub use cholesky::Cholesky;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use quern_kernels::prox::quant_cell::{CellSettings, Soundness, cells, verify_backoff};
 use quern_kernels::quant::audit::{Comparison, compare, median_half_width};
 use quern_kernels::quant::{AbsmaxInt, Fp4, Nf4, Scheme, ggml, noise_defend};
-use quern_kernels::random::{Key, normal_at};
+use quern_kernels::random::Key;
 
 use super::training::{Cell, WIDTHS, network};
 
@@ -69,10 +69,8 @@ impl Quantizer {
         key: Key,
     ) -> Result<Vec<f32>> {
         let mut noisy = parameters.to_vec();
-        for ((range, _), half_width) in matrices().zip(half_widths) {
-            let mut indices = range.start as u64..;
-            let normal = || normal_at(key, indices.next().unwrap_or_default());
-            noise_defend(&parameters[range.clone()], rho * half_width, normal, &mut noisy[range])?;
+        for (index, ((range, _), half_width)) in (0..).zip(matrices().zip(half_widths)) {
+            noise_defend(&parameters[range.clone()], rho * half_width, key.child(index), &mut noisy[range])?;
         }
         Ok(noisy)
     }
