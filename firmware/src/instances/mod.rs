@@ -11,7 +11,8 @@ pub struct Instance {
     /// One line: what it shows.
     pub summary: &'static str,
     /// Lends memory from the call, runs the kernels, answers with pairs of a name ([`Value::Text`](crate::link::Value))
-    /// and a value; the pair named `hash` is the digest of all results.
+    /// and a value; the pair named `hash` is the digest of all results, and one whose name
+    /// ends in `_elapsed` is a span of the place's clock ([`Call::stopwatch`]).
     pub run: fn(&mut Call<'_>) -> Result<(), CallError>,
 }
 

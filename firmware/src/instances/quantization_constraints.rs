@@ -60,8 +60,10 @@ fn run(call: &mut Call<'_>) -> Result<(), CallError> {
         call.answer(Value::Text(name))?;
         call.answer_scalar(figure)?;
     }
-    call.answer(Value::Text("measured_weights"))?;
-    call.answer_size(WEIGHTS)
+    call.answer(Value::Text("weights"))?;
+    call.answer_size(WEIGHTS)?;
+    call.answer(Value::Text("cells_elapsed"))?;
+    call.answer(Value::Integer(outcome.cells_elapsed as i64))
 }
 
 /// Shares of test samples that are classified correctly.
@@ -92,11 +94,13 @@ pub struct Outcome {
     pub occupancy_before: f32,
     /// And after.
     pub occupancy_after: f32,
+    /// What the cells of all weights took, in the units of the place's clock.
+    pub cells_elapsed: u64,
     /// Digest of the final parameters, of codes and scales, and of the figures above.
     pub digest: u64,
 }
 
-/// Runs the instance for a scalar, a quantizer and a seed; [`Call::measure`] times the cells of all 1280 weights.
+/// Runs the instance for a scalar, a quantizer and a seed; [`Call::stopwatch`] times the cells of all 1280 weights.
 ///
 /// Memory from the call's arena: 32 KiB for `f32`. All randomness comes from the seed through a counter-based generator.
 /// With a wider scalar the weights are rounded to `f32` where they are quantized, and the cells are those of the rounded
@@ -138,7 +142,9 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, scheme: &Scheme, seed: u64) -> Resu
     // Until the next gradient, its memory holds the weights as f32; that of the box first holds its f32 ends.
     narrow(parameters, gradient)?;
     let (weights, lower_ends, upper_ends) = (view(gradient)?, view(lower)?, view(upper)?);
-    call.measure(|| cells(scheme, &CellSettings::default(), weights, lower_ends, upper_ends))?;
+    let (found, cells_elapsed) =
+        call.stopwatch(|| cells(scheme, &CellSettings::default(), weights, lower_ends, upper_ends));
+    found?;
     let occupancy_before = occupancy(weights, lower_ends, upper_ends, BORDER)?.share();
     widen(lower)?;
     widen(upper)?;
@@ -173,7 +179,16 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, scheme: &Scheme, seed: u64) -> Resu
     }
     digest.write_f32(&[occupancy_before, occupancy_after]);
     let digest = digest.finish();
-    Ok(Outcome { codes_before, codes_after, before, after, occupancy_before, occupancy_after, digest })
+    Ok(Outcome {
+        codes_before,
+        codes_after,
+        before,
+        after,
+        occupancy_before,
+        occupancy_after,
+        cells_elapsed,
+        digest,
+    })
 }
 
 /// One batch of samples, and the network's activations on it.

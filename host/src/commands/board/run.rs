@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use quern::costs;
 use quern::instances::{self, InstanceResult};
-use quern::place::Qemu;
+use quern::place::{Board, Qemu};
 use quern_firmware::instances::{ALL, find};
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ impl Run {
                 Err(refusal) => bail!("{slug} on {}: {refusal}", board.name),
             };
             let instructions = costs::to_instructions(board.tick, result.elapsed);
-            rows.push(Row { result, instructions });
+            rows.push(Row { result: spans_in_instructions(result, board), instructions });
         }
         if self.json {
             output::json(&Document { board: board.name, instances: rows })?;
@@ -78,4 +78,18 @@ impl Run {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Figures of the clock, in instructions.
+fn spans_in_instructions(mut result: InstanceResult, board: &Board) -> InstanceResult {
+    result.values = std::mem::take(&mut result.values)
+        .into_iter()
+        .map(|(name, value)| match (name.strip_suffix("_elapsed"), value.as_u64()) {
+            (Some(part), Some(elapsed)) => {
+                (format!("{part}_instructions"), costs::to_instructions(board.tick, elapsed).into())
+            }
+            _ => (name, value),
+        })
+        .collect();
+    result
 }
