@@ -32,7 +32,11 @@ pub fn project_root() -> PathBuf {
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
 pub fn build_image(board: &Board) -> Result<PathBuf> {
-    let built = cargo(board.triple, &["build", "--bin", "board", "--features", board.name])?.join("board");
+    let built = cargo(
+        board.triple,
+        &["build", "--package", "quern-firmware", "--bin", "board", "--features", board.name],
+    )?
+    .join("board");
     // Boards that share a target share its output folder: keep each image under its board's name.
     let image = built.with_file_name(format!("{}.elf", board.name));
     std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
@@ -44,10 +48,28 @@ pub fn build_image(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_static_library(board: &Board) -> Result<PathBuf> {
-    cargo(board.triple, &["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"])
+    let arguments = [
+        "rustc",
+        "--package",
+        "quern-firmware",
+        "--lib",
+        "--features",
+        "symbols",
+        "--crate-type",
+        "staticlib",
+    ];
+    cargo(board.triple, &arguments)
 }
 
-/// Runs cargo for `quern-firmware` in release on `triple`; returns the folder of what it makes.
+/// Builds the kernels alone for the target of `board`.
+///
+/// # Errors
+/// As [`build_image`].
+pub fn build_kernels(board: &Board) -> Result<PathBuf> {
+    cargo(board.triple, &["build", "--package", "quern-kernels"])
+}
+
+/// Runs cargo in release on `triple`; returns the folder of what it makes.
 fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
     let root = project_root();
     if !root.join("Cargo.toml").is_file() {
@@ -58,7 +80,7 @@ fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
     cargo
         .current_dir(&root)
         .args(arguments)
-        .args(["--quiet", "--release", "--package", "quern-firmware", "--target", triple])
+        .args(["--quiet", "--release", "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::null())
