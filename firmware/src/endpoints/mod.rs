@@ -63,6 +63,7 @@ macro_rules! endpoints {
 }
 
 mod blas;
+mod factor;
 mod link;
 mod loss;
 mod nn;
@@ -76,6 +77,7 @@ mod real;
 const FAMILIES: &[&[&[Endpoint]]] = &[
     link::ENDPOINTS,
     blas::ENDPOINTS,
+    factor::ENDPOINTS,
     real::ENDPOINTS,
     random::ENDPOINTS,
     quant::ENDPOINTS,

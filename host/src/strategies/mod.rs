@@ -2,6 +2,7 @@
 //! the same ones, and shrink with them.
 
 pub mod blas;
+pub mod factor;
 pub mod link;
 pub mod loss;
 pub mod nn;
@@ -30,6 +31,7 @@ fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
+        "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
         "real" => Family { arguments: real::arguments, cost_cases: real::cost_cases },
         "random" => Family { arguments: random::arguments, cost_cases: random::cost_cases },
         "quant" => Family { arguments: quant::arguments, cost_cases: quant::cost_cases },

@@ -9,7 +9,8 @@ use core::marker::PhantomData;
 /// down: entry (i, j) stands at `(i - j) + j * (k + 1)`. What the last columns store below row n − 1 is neither read
 /// nor written.
 ///
-/// Guarantee: the bits of [`Cholesky`](super::Cholesky) of the same matrix stored in full, so that the bounds hold with
+/// Guarantee: the numbers of [`Cholesky`](super::Cholesky) of the same matrix stored in full, to the last bit but for the
+/// sign of zeros, and its bounds with
 /// γₖ₊₂ instead of γₙ₊₁. Cost: n(k² + 3k) flops and n roots to factor, 4nk to solve; lent are the n(k + 1) entries
 /// themselves. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, algorithm 10.2, restricted to the
 /// band.

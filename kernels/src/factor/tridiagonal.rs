@@ -9,11 +9,11 @@ use core::marker::PhantomData;
 /// Shapes: three buffers of n entries, by rows: `lower[i]` is aᵢ,ᵢ₋₁, `diagonal[i]` is aᵢᵢ, `upper[i]` is aᵢ,ᵢ₊₁;
 /// `lower[0]` and `upper[n − 1]` are not read. The multipliers replace `lower`, the pivots replace `diagonal`.
 ///
-/// Guarantee: for matrices that are diagonally dominant (by rows or by columns), or symmetric positive definite, or
-/// M-matrices, the factorization exists and the solution fulfils (A + ΔA)x = b with |ΔA| ≤ (4u + 3u² + u³)·c·|A|, with c =
-/// 3 or, by columns or positive definite, 1. Other matrices may fail, or be solved with large errors. Cost: 3n flops to
-/// factor, 5n to solve; lent are the 3n entries themselves. Source: N. J. Higham, Accuracy and Stability of Numerical
-/// Algorithms, theorems 9.12 to 9.14.
+/// Guarantee: for matrices that are diagonally dominant by rows or by columns, for symmetric positive definite ones and for
+/// M-matrices, the factorization exists and the solution fulfils (A + ΔA)x = b with |ΔA| ≤ cu|A| to first order,
+/// where c is 12 for dominant matrices and 4 for the others. Other matrices may fail, or be solved with large errors.
+/// Cost: 3n flops to factor, 5n to solve; lent are the 3n entries themselves. Source: N. J. Higham, Accuracy and
+/// Stability of Numerical Algorithms, equation 9.20 and theorems 9.12 to 9.14.
 ///
 /// ```
 /// use quern_kernels::factor::Tridiagonal;
