@@ -67,10 +67,12 @@ mod link;
 mod loss;
 mod nn;
 mod optim;
+mod prox;
 mod quant;
 mod quant_cell;
 mod random;
 mod real;
+mod sort;
 
 /// Every family's table.
 const FAMILIES: &[&[&[Endpoint]]] = &[
@@ -83,6 +85,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    sort::ENDPOINTS,
+    prox::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.
