@@ -1,5 +1,8 @@
 //! Properties of the endpoints, under the generators the boards are tested with.
 
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use quern::place::{Native, Place};
 use quern::strategies;
 use quern_firmware::endpoints;
 
@@ -18,5 +21,33 @@ fn every_endpoint_has_a_generator_and_a_cost_case() {
             endpoint.name,
             endpoint.scalar
         );
+    }
+}
+
+/// A generated call neither asks for more than the smallest board can lend nor hands over arguments of the wrong type.
+#[test]
+fn generated_calls_fit_the_smallest_board() {
+    let memory_bytes = 4_000;
+    let mut runner = TestRunner::deterministic();
+    let mut place = Native::new(memory_bytes, memory_bytes / 4);
+    // The link's endpoints are no kernels: what comes back from them may be longer than a reply.
+    for endpoint in endpoints::all().filter(|endpoint| !endpoint.name.starts_with("link/")) {
+        let strategy = strategies::arguments(endpoint.name, endpoint.scalar, memory_bytes);
+        let strategy = strategy.expect("every endpoint has a generator");
+        for _ in 0..100 {
+            let arguments = strategy.new_tree(&mut runner).expect("a generator without rejections").current();
+            let answer =
+                place.call(endpoint.name, endpoint.scalar, &arguments, 0).expect("the process answers");
+            if let Err(failure) = answer.outcome {
+                let of_the_call =
+                    ["argument:", "capacity: memory", "answer too long", "unknown", "malformed"];
+                assert!(
+                    !of_the_call.iter().any(|kind| failure.starts_with(kind)),
+                    "{} in {:?}: {failure}",
+                    endpoint.name,
+                    endpoint.scalar
+                );
+            }
+        }
     }
 }

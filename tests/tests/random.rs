@@ -1,8 +1,8 @@
 //! Random numbers against their distributions, and samplers against what they promise for every seed.
 //!
-//! The statistical tests draw from fixed keys, so that they pass or fail for good. Their thresholds come from the
-//! distribution under the null hypothesis at a false-alarm probability of 10⁻⁶ each: had the keys been drawn at random, a
-//! correct generator would fail one of these tests once in about 40,000 choices of keys.
+//! The statistical tests draw from fixed keys, so that they pass or fail for good. Their thresholds come from
+//! the distribution under the null hypothesis at a false-alarm probability of 10⁻⁶ each: had the keys been
+//! drawn at random, a correct generator would fail one of these tests once in about 40,000 choices of keys.
 
 use proptest::prelude::*;
 use quern::strategies::random::{first, seed, weights};

@@ -1,4 +1,5 @@
-//! Elementary functions against the standard library's, in units of the last place; order keys against its neighbours.
+//! Elementary functions against the standard library's, in units of the last place; order keys against its
+//! neighbours.
 
 use proptest::prelude::*;
 use quern::strategies::real::any_number;
@@ -26,9 +27,9 @@ fn ulps_f64(found: f64, reference: f64) -> f64 {
     (found - reference).abs() / (reference.abs().next_above() - reference.abs())
 }
 
-/// Bounds in units of the last place: musl's functions, which libm is a translation of, state less than one (exp, ln, sin,
-/// cos, pow) and up to two (tanh); a root is correctly rounded. The f64 reference, the standard library's, may be off by as much
-/// itself, which doubles the bounds there.
+/// Bounds in units of the last place: musl's functions, which libm is a translation of, state less than one
+/// (exp, ln, sin, cos, pow) and up to two (tanh); a root is correctly rounded. The f64 reference, the
+/// standard library's, may be off by as much itself, which doubles the bounds there.
 const BOUNDS: [(&str, Functions, f64); 6] = [
     ("sqrt", (f32::sqrt_, f64::sqrt_, f64::sqrt), 0.5),
     ("exp", (f32::exp_, f64::exp_, f64::exp), 1.0),

@@ -68,10 +68,12 @@ mod link;
 mod loss;
 mod nn;
 mod optim;
+mod prox;
 mod quant;
 mod quant_cell;
 mod random;
 mod real;
+mod sort;
 
 /// Every family's table.
 const FAMILIES: &[&[&[Endpoint]]] = &[
@@ -85,6 +87,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    sort::ENDPOINTS,
+    prox::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

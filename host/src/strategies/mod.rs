@@ -7,10 +7,12 @@ pub mod link;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod prox;
 pub mod quant;
 pub mod quant_cell;
 pub mod random;
 pub mod real;
+pub mod sort;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -39,6 +41,8 @@ fn family(kernel: &str) -> Option<Family> {
         "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
         "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
+        "sort" => Family { arguments: sort::arguments, cost_cases: sort::cost_cases },
+        "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
         _ => return None,
     })
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::{Arguments, CostCase, Numbers, number, ramp};
 
-/// Any number: of all sizes that the type has, near the borders of the elementary functions' domains, not finite at times.
+/// Any number: of all sizes that the type has, near the borders of the elementary functions' domains, not
+/// finite at times.
 pub fn any_number() -> impl Strategy<Value = f64> + Clone {
     prop_oneof![
         6 => number(),

@@ -3,11 +3,13 @@ use crate::factor::Cholesky;
 use crate::{Error, Real, check_finite, check_length};
 use core::borrow::{Borrow, BorrowMut};
 
-/// The set of all x with Ax = b, for a wide matrix A of full rank, ready to project onto: x − Aᵀ(AAᵀ)⁻¹(Ax − b).
+/// The set of all x with Ax = b, for a wide matrix A of full rank, ready to project onto: x − Aᵀ(AAᵀ)⁻¹(Ax −
+/// b).
 ///
-/// Shapes: A of m×n column-major, b of length m ≤ n; lent are m² numbers for the factors of AAᵀ, and m for each projection. Guarantee: the error of the
-/// result is of the order of u·cond(A)²·d, d the distance moved, plus u·cond(A)·‖x‖: projecting twice takes what is left away. Cost: m²n + m³/3 flops to factor; 4mn + 2m² a projection.
-/// Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.1.
+/// Shapes: A of m×n column-major, b of length m ≤ n; lent are m² numbers for the factors of AAᵀ, and m for
+/// each projection. Guarantee: the error of the result is of the order of u·cond(A)²·d, d the distance moved,
+/// plus u·cond(A)·‖x‖: projecting twice takes what is left away. Cost: m²n + m³/3 flops to factor; 4mn + 2m²
+/// a projection. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.1.
 ///
 /// ```
 /// use quern_kernels::prox::AffineSet;
@@ -30,8 +32,8 @@ impl<'a, T: Real, B: BorrowMut<[T]>> AffineSet<'a, T, B> {
     /// Factors AAᵀ into the lent m² numbers.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`] if A or b is not finite; [`Error::NotPositiveDefinite`] if the rows of A are dependent to working
-    /// precision.
+    /// [`Error::Dimension`]; [`Error::NonFinite`] if A or b is not finite; [`Error::NotPositiveDefinite`] if
+    /// the rows of A are dependent to working precision.
     pub fn factor(matrix: &'a [T], offset: &'a [T], mut memory: B) -> Result<Self, Error> {
         let rows = offset.len();
         check_length("memory", memory.borrow_mut().len(), rows.saturating_mul(rows))?;
@@ -50,7 +52,8 @@ impl<T: Real, B: Borrow<[T]>> AffineSet<'_, T, B> {
     /// Projects x. Shapes: x of length n, work of length m.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`] if x or Ax − b is not finite, or the result is not. x is then untouched.
+    /// [`Error::Dimension`]; [`Error::NonFinite`] if x or Ax − b is not finite, or the result is not. x is
+    /// then untouched.
     pub fn project(&self, x: &mut [T], work: &mut [T]) -> Result<(), Error> {
         let rows = self.offset.len();
         check_length("work", work.len(), rows)?;
@@ -69,8 +72,8 @@ impl<T: Real, B: Borrow<[T]>> AffineSet<'_, T, B> {
     }
 }
 
-/// Refuses pivots that are nothing but rounding: AAᵀ and its factors are known to (n + m + 2)u of a row's square, which is the sum of
-/// the squares of that row of L.
+/// Refuses pivots that are nothing but rounding: AAᵀ and its factors are known to (n + m + 2)u of a row's
+/// square, which is the sum of the squares of that row of L.
 fn check_rank<T: Real>(rows: usize, columns: usize, lower: &[T]) -> Result<(), Error> {
     let rounding = T::from_usize(rows.saturating_add(columns).saturating_add(2)) * T::EPSILON;
     for index in 0..rows {

@@ -1,15 +1,15 @@
 use crate::{Error, Real, check_finite, check_length};
 
-/// x_i ← min(max(x_i, l_i), u_i): the projection onto the box of all x with l ≤ x ≤ u, in the Euclidean norm and in every other that weighs
-/// coordinates.
+/// x_i ← min(max(x_i, l_i), u_i): the projection onto the box of all x with l ≤ x ≤ u, in the Euclidean norm
+/// and in every other that weighs coordinates.
 ///
-/// Shapes: x, lower and upper of the same length n. Guarantee: exact, without rounding; idempotent; an entry between its bounds keeps its bits.
-/// Bounds may be −∞ below and ∞ above. Cost: 2n comparisons beside the checks, no lent memory. Source: N. Parikh,
-/// S. Boyd, Proximal Algorithms, section 6.2.4.
+/// Shapes: x, lower and upper of the same length n. Guarantee: exact, without rounding; idempotent; an entry
+/// between its bounds keeps its bits. Bounds may be −∞ below and ∞ above. Cost: 2n comparisons beside the
+/// checks, no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.4.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] for x not finite or a bound NaN; [`Error::Infeasible`] if some l_i > u_i, or the box holds no
-/// finite point. x is then untouched.
+/// [`Error::Dimension`]; [`Error::NonFinite`] for x not finite or a bound NaN; [`Error::Infeasible`] if some
+/// l_i > u_i, or the box holds no finite point. x is then untouched.
 ///
 /// ```
 /// let mut x = [-3.0, 0.5, 3.0];
@@ -29,11 +29,12 @@ pub fn clip_box<T: Real>(x: &mut [T], lower: &[T], upper: &[T]) -> Result<(), Er
 
 /// x_i ← min(max(x_i, l), u): [`clip_box`] with the same bounds for all coordinates.
 ///
-/// Shapes: x of any length n. Guarantee and source: as [`clip_box`]. Cost: 2n comparisons beside the checks, no lent memory.
+/// Shapes: x of any length n. Guarantee and source: as [`clip_box`]. Cost: 2n comparisons beside the checks,
+/// no lent memory.
 ///
 /// # Errors
-/// [`Error::NonFinite`] for x not finite or a bound NaN; [`Error::Infeasible`] if l > u, or no finite number lies between. x is then
-/// untouched.
+/// [`Error::NonFinite`] for x not finite or a bound NaN; [`Error::Infeasible`] if l > u, or no finite number
+/// lies between. x is then untouched.
 ///
 /// ```
 /// let mut x = [-3.0, 0.5, 3.0];
@@ -52,12 +53,12 @@ pub fn clip_interval<T: Real>(x: &mut [T], lower: T, upper: T) -> Result<(), Err
 
 /// l_i ← max(l_i, l'_i), u_i ← min(u_i, u'_i): the box that two boxes have in common.
 ///
-/// Shapes: all of the same length n. Guarantee: exact. Bounds may be −∞ below and ∞ above. Cost: 2n comparisons beside the checks, no lent
-/// memory. Source: none needed.
+/// Shapes: all of the same length n. Guarantee: exact. Bounds may be −∞ below and ∞ above. Cost: 2n
+/// comparisons beside the checks, no lent memory. Source: none needed.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] for NaN; [`Error::Infeasible`] if one of the boxes, or what they have in common,
-/// is empty. The first box is then untouched.
+/// [`Error::Dimension`]; [`Error::NonFinite`] for NaN; [`Error::Infeasible`] if one of the boxes, or what
+/// they have in common, is empty. The first box is then untouched.
 ///
 /// ```
 /// let (mut lower, mut upper) = ([0.0, 0.0], [2.0, 2.0]);

@@ -4,11 +4,13 @@ use crate::{Error, Real, check_finite, check_length};
 
 /// x ← x − (max(aᵀx − b, 0)/‖a‖²)·a: the projection onto the half-space aᵀx ≤ b.
 ///
-/// Shapes: x and a of the same length n. Guarantee: as [`project_hyperplane`](super::project_hyperplane); inside, x keeps its bits. Cost: 4n flops inside, 6n
-/// and a division outside; no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.3.
+/// Shapes: x and a of the same length n. Guarantee: as [`project_hyperplane`](super::project_hyperplane);
+/// inside, x keeps its bits. Cost: 4n flops inside, 6n and a division outside; no lent memory. Source: N.
+/// Parikh, S. Boyd, Proximal Algorithms, section 6.2.3.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] if x, a, b or the result is not finite; [`Error::Infeasible`] if a = 0 and b < 0. x is then untouched.
+/// [`Error::Dimension`]; [`Error::NonFinite`] if x, a, b or the result is not finite; [`Error::Infeasible`]
+/// if a = 0 and b < 0. x is then untouched.
 ///
 /// ```
 /// let mut x = [3.0, 1.0];

@@ -3,12 +3,13 @@ use crate::{Error, Real};
 
 /// x ← x − ((aᵀx − b)/‖a‖²)·a: the projection onto the hyperplane aᵀx = b.
 ///
-/// Shapes: x and a of the same length n. Guarantee: with d = |aᵀx − b|/‖a‖ the distance moved, the error of the result is at most
-/// (⌈n/8⌉ + 5)u(‖x‖ + |b|/‖a‖) + (⌈n/8⌉ + 6)ud in norm; a of any size. Cost: 6n flops, one division; no lent memory. Source: N. Parikh,
-/// S. Boyd, Proximal Algorithms, section 6.2.3.
+/// Shapes: x and a of the same length n. Guarantee: with d = |aᵀx − b|/‖a‖ the distance moved, the error of
+/// the result is at most (⌈n/8⌉ + 5)u(‖x‖ + |b|/‖a‖) + (⌈n/8⌉ + 6)ud in norm; a of any size. Cost: 6n flops,
+/// one division; no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.3.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] if x, a, b or the result is not finite; [`Error::Infeasible`] if a = 0 and b ≠ 0. x is then untouched.
+/// [`Error::Dimension`]; [`Error::NonFinite`] if x, a, b or the result is not finite; [`Error::Infeasible`]
+/// if a = 0 and b ≠ 0. x is then untouched.
 ///
 /// ```
 /// let mut x = [3.0, 1.0];

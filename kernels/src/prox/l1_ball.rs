@@ -3,16 +3,18 @@ use super::simplex::threshold;
 use crate::blas::norm1;
 use crate::{Error, Real, check_finite};
 
-/// x_i ← sign(x_i)·max(|x_i| − τ, 0) with τ such that the absolute values add up to r: the projection onto the ball ‖x‖₁ ≤ r. Inside, x
-/// stays.
+/// x_i ← sign(x_i)·max(|x_i| − τ, 0) with τ such that the absolute values add up to r: the projection onto
+/// the ball ‖x‖₁ ≤ r. Inside, x stays.
 ///
-/// Shapes: x of any length n. Guarantee: entries off by at most 8ur, however large x, and by (⌈n/8⌉ + 2)ur where ‖x‖₁ and r differ by less; signs stay; entries
-/// that become zero are +0. Cost: 2n flops, outside as [`project_simplex`](super::project_simplex); no lent memory. Source: J. Duchi,
-/// S. Shalev-Shwartz, Y. Singer, T. Chandra, Efficient Projections onto the l₁-Ball for Learning in High Dimensions, ICML 2008, section 4;
-/// the threshold as in [`project_simplex`](super::project_simplex).
+/// Shapes: x of any length n. Guarantee: entries off by at most 8ur, however large x, and by (⌈n/8⌉ + 2)ur
+/// where ‖x‖₁ and r differ by less; signs stay; entries that become zero are +0. Cost: 2n flops, outside as
+/// [`project_simplex`](super::project_simplex); no lent memory. Source: J. Duchi, S. Shalev-Shwartz, Y.
+/// Singer, T. Chandra, Efficient Projections onto the l₁-Ball for Learning in High Dimensions, ICML 2008,
+/// section 4; the threshold as in [`project_simplex`](super::project_simplex).
 ///
 /// # Errors
-/// [`Error::Setting`] if r is negative or not finite, or if nr is not finite and x lies outside, [`Error::NonFinite`] if x is not finite; x is then untouched.
+/// [`Error::Setting`] if r is negative or not finite, or if nr is not finite and x lies outside,
+/// [`Error::NonFinite`] if x is not finite; x is then untouched.
 ///
 /// ```
 /// let mut x = [-0.5, 1.0, 0.125];

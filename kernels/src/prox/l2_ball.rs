@@ -4,12 +4,14 @@ use crate::{Error, Real, check_finite};
 
 /// x ← x·min(1, r/‖x‖₂): the projection onto the ball ‖x‖₂ ≤ r.
 ///
-/// Shapes: x of any length n. Guarantee: relative error of the result at most (⌈n/16⌉ + 7)u, whatever the size of x and r, underflow of single
-/// entries apart; ‖x‖₂ may exceed r by as much. A ball about another centre c: project x − c. Cost: 3n flops, one root, one division; no lent memory.
-/// Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.5.1.
+/// Shapes: x of any length n. Guarantee: relative error of the result at most (⌈n/16⌉ + 7)u, whatever the
+/// size of x and r, underflow of single entries apart; ‖x‖₂ may exceed r by as much. A ball about another
+/// centre c: project x − c. Cost: 3n flops, one root, one division; no lent memory. Source: N. Parikh, S.
+/// Boyd, Proximal Algorithms, section 6.5.1.
 ///
 /// # Errors
-/// [`Error::Setting`] if r is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then untouched.
+/// [`Error::Setting`] if r is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then
+/// untouched.
 ///
 /// ```
 /// let mut x = [3.0, -4.0];

@@ -3,11 +3,12 @@ use crate::{Error, Real};
 
 /// x_i ← min(max(x_i, −r), r): the projection onto the ball ‖x‖_∞ ≤ r.
 ///
-/// Shapes: x of any length n. Guarantee: exact; idempotent. Cost: 2n comparisons beside the checks, no lent memory. Source: N. Parikh,
-/// S. Boyd, Proximal Algorithms, section 6.2.4.
+/// Shapes: x of any length n. Guarantee: exact; idempotent. Cost: 2n comparisons beside the checks, no lent
+/// memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.2.4.
 ///
 /// # Errors
-/// [`Error::Setting`] if r is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then untouched.
+/// [`Error::Setting`] if r is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then
+/// untouched.
 ///
 /// ```
 /// let mut x = [-3.0, 0.5];

@@ -1,8 +1,9 @@
 //! Projections onto sets, and proximal maps.
 //!
-//! The projection of x onto a set C is the point of C nearest to x in the Euclidean norm; the proximal map of a function f is
-//! x ↦ argmin_p f(p) + ½‖p − x‖², and a projection is that of the function which is 0 on C and ∞ elsewhere. All work in place: x comes in, the
-//! result stands in its place. All refuse NaN and infinity, and leave x untouched when they refuse.
+//! The projection of x onto a set C is the point of C nearest to x in the Euclidean norm; the proximal map of
+//! a function f is x ↦ argmin_p f(p) + ½‖p − x‖², and a projection is that of the function which is 0 on C
+//! and ∞ elsewhere. All work in place: x comes in, the result stands in its place. All refuse NaN and
+//! infinity, and leave x untouched when they refuse.
 //!
 //! | set or function | map | lent memory |
 //! |---|---|---|
@@ -16,9 +17,10 @@
 //! | the weights that quantize alike | [`quant_cell`] | |
 //! | λ‖x‖₁, λ‖x‖₂ | [`soft_threshold`], [`block_soft_threshold`] | |
 //!
-//! What is not listed may follow by Moreau's identity x = prox_f(x) + prox_f*(x): the map of λ‖x‖_∞ is x minus its projection onto the ℓ₁
-//! ball of radius λ, that of a cone's polar is x minus the projection onto the cone. Source for all: N. Parikh, S. Boyd, Proximal
-//! Algorithms, Foundations and Trends in Optimization 1 (2014), chapters 2 and 6.
+//! What is not listed may follow by Moreau's identity x = prox_f(x) + prox_f*(x): the map of λ‖x‖_∞ is x
+//! minus its projection onto the ℓ₁ ball of radius λ, that of a cone's polar is x minus the projection onto
+//! the cone. Source for all: N. Parikh, S. Boyd, Proximal Algorithms, Foundations and Trends in Optimization
+//! 1 (2014), chapters 2 and 6.
 
 mod affine_set;
 mod boxes;

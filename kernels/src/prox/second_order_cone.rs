@@ -1,11 +1,12 @@
 use crate::blas::norm2;
 use crate::{Error, Real, check_finite};
 
-/// The projection onto the second-order (Lorentz, ice-cream) cone of all (t, z) with ‖z‖₂ ≤ t: x itself inside, 0 in the polar cone ‖z‖₂ ≤ −t,
-/// else ½(1 + t/‖z‖₂)·(‖z‖₂, z).
+/// The projection onto the second-order (Lorentz, ice-cream) cone of all (t, z) with ‖z‖₂ ≤ t: x itself
+/// inside, 0 in the polar cone ‖z‖₂ ≤ −t, else ½(1 + t/‖z‖₂)·(‖z‖₂, z).
 ///
-/// Shapes: x = (t, z) of length n ≥ 1, t first; n = 1 is the half-line t ≥ 0. Guarantee: error of the result at most (⌈n/16⌉ + 8)u‖x‖₂ in norm. Cost: 3n flops, one
-/// root, one division; no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.3.2.
+/// Shapes: x = (t, z) of length n ≥ 1, t first; n = 1 is the half-line t ≥ 0. Guarantee: error of the result
+/// at most (⌈n/16⌉ + 8)u‖x‖₂ in norm. Cost: 3n flops, one root, one division; no lent memory. Source: N.
+/// Parikh, S. Boyd, Proximal Algorithms, section 6.3.2.
 ///
 /// # Errors
 /// [`Error::Dimension`] for n = 0; [`Error::NonFinite`] if x or ‖z‖₂ is not finite. x is then untouched.
@@ -34,7 +35,8 @@ pub fn project_second_order_cone<T: Real>(x: &mut [T]) -> Result<(), Error> {
         z.fill(T::ZERO);
         return Ok(());
     }
-    // Halves first: the sum of both could overflow. The norm is positive: at zero, one of the cases above holds.
+    // Halves first: the sum of both could overflow. The norm is positive: at zero, one of the cases above
+    // holds.
     let half = T::from_f64(0.5);
     let projected = half * *t + half * norm;
     let factor = projected / norm;

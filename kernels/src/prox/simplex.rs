@@ -1,22 +1,24 @@
 use super::check_nonnegative;
 use crate::{Error, Real, check_finite};
 
-/// x_i ← max(x_i − τ, 0) with τ such that the sum is s: the projection onto the simplex of all x ≥ 0 with Σx = s. The probability simplex
-/// is that of s = 1.
+/// x_i ← max(x_i − τ, 0) with τ such that the sum is s: the projection onto the simplex of all x ≥ 0 with Σx
+/// = s. The probability simplex is that of s = 1.
 ///
-/// Shapes: x of length n. Guarantee: entries off by at most 8us (u the unit roundoff), however large x; none negative; equal entries stay equal. Cost: 4n flops a
-/// pass. At least two passes; after each but the last either the number of entries above τ or the excess of the sum has fallen by
-/// half, so that there are at most log₂n plus the number of bits to be got right, and never more than n + 1; no lent memory.
+/// Shapes: x of length n. Guarantee: entries off by at most 8us (u the unit roundoff), however large x; none
+/// negative; equal entries stay equal. Cost: 4n flops a pass. At least two passes; after each but the last
+/// either the number of entries above τ or the excess of the sum has fallen by half, so that there are at
+/// most log₂n plus the number of bits to be got right, and never more than n + 1; no lent memory.
 ///
-/// Source: C. Michelot, A Finite Algorithm for Finding the Projection of a Point onto the Canonical Simplex of Rⁿ, JOTA 50
-/// (1986), which is Newton's method for Σ max(x_i − τ, 0) = s from below; compared with others by L. Condat, Fast Projection onto the
-/// Simplex and the l₁ Ball, Mathematical Programming 158 (2016). The halving is the inequality f₁/f₀ + f₁'/f₀' ≤ 1 of Newton's
-/// method on convex piecewise linear functions. Departures: x is shifted by its largest entry and each step is computed from the
-/// excess, so that rounding is relative to s; entries are not removed from a list but passed over.
+/// Source: C. Michelot, A Finite Algorithm for Finding the Projection of a Point onto the Canonical Simplex
+/// of Rⁿ, JOTA 50 (1986), which is Newton's method for Σ max(x_i − τ, 0) = s from below; compared with others
+/// by L. Condat, Fast Projection onto the Simplex and the l₁ Ball, Mathematical Programming 158 (2016). The
+/// halving is the inequality f₁/f₀ + f₁'/f₀' ≤ 1 of Newton's method on convex piecewise linear functions.
+/// Departures: x is shifted by its largest entry and each step is computed from the excess, so that rounding
+/// is relative to s; entries are not removed from a list but passed over.
 ///
 /// # Errors
-/// [`Error::Setting`] if s is negative or ns is not finite, [`Error::Infeasible`] for n = 0 and s > 0, [`Error::NonFinite`] if x is not
-/// finite; x is then untouched.
+/// [`Error::Setting`] if s is negative or ns is not finite, [`Error::Infeasible`] for n = 0 and s > 0,
+/// [`Error::NonFinite`] if x is not finite; x is then untouched.
 ///
 /// ```
 /// let mut x = [0.5, 1.0, -1.0];

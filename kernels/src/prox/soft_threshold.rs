@@ -4,11 +4,12 @@ use crate::{Error, Real, check_finite};
 
 /// x_i ← sign(x_i)·max(|x_i| − λ, 0): the proximal map of λ‖x‖₁.
 ///
-/// Shapes: x of any length n. Guarantee: one rounding an entry; entries that become zero are +0. Cost: n flops, no lent memory. Source: N. Parikh, S. Boyd,
-/// Proximal Algorithms, section 6.5.2.
+/// Shapes: x of any length n. Guarantee: one rounding an entry; entries that become zero are +0. Cost: n
+/// flops, no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.5.2.
 ///
 /// # Errors
-/// [`Error::Setting`] if λ is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then untouched.
+/// [`Error::Setting`] if λ is negative or not finite, [`Error::NonFinite`] if x is not finite; x is then
+/// untouched.
 ///
 /// ```
 /// let mut x = [-3.0, 0.5, 2.0];
@@ -28,11 +29,13 @@ pub fn soft_threshold<T: Real>(x: &mut [T], weight: T) -> Result<(), Error> {
 
 /// x ← max(1 − λ/‖x‖₂, 0)·x: the proximal map of λ‖x‖₂, which shrinks a block of entries together.
 ///
-/// Shapes: x of any length n. Guarantee: error of the result at most (⌈n/16⌉ + 7)u(‖x‖₂ + λ) in norm; a block that vanishes is +0. Cost: 3n flops, one root, one
-/// division; no lent memory. Source: N. Parikh, S. Boyd, Proximal Algorithms, section 6.5.1.
+/// Shapes: x of any length n. Guarantee: error of the result at most (⌈n/16⌉ + 7)u(‖x‖₂ + λ) in norm; a block
+/// that vanishes is +0. Cost: 3n flops, one root, one division; no lent memory. Source: N. Parikh, S. Boyd,
+/// Proximal Algorithms, section 6.5.1.
 ///
 /// # Errors
-/// [`Error::Setting`] if λ is negative or not finite, [`Error::NonFinite`] if x or ‖x‖₂ is not finite; x is then untouched.
+/// [`Error::Setting`] if λ is negative or not finite, [`Error::NonFinite`] if x or ‖x‖₂ is not finite; x is
+/// then untouched.
 ///
 /// ```
 /// let mut x = [3.0, -4.0];

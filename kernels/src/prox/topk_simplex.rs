@@ -3,17 +3,19 @@ use super::simplex::threshold;
 use crate::sort::largest;
 use crate::{Error, Real, check_finite};
 
-/// A nearest point to x among all p ≥ 0 with Σp = s and at most k entries that are not zero: the k largest entries of x, projected
-/// onto their simplex; the others become zero.
+/// A nearest point to x among all p ≥ 0 with Σp = s and at most k entries that are not zero: the k largest
+/// entries of x, projected onto their simplex; the others become zero.
 ///
-/// Shapes: x of length n, at least min(k, n) indices lent, whose contents do not matter. Guarantee: a nearest point (the set is not convex, so that there can
-/// be several: ties at the cut go to the lowest index); entries off by at most 8us. Cost: at most 2n⌈log₂k⌉ comparisons for the
-/// selection, then as [`project_simplex`](super::project_simplex); k indices of lent memory. Source: A. Kyrillidis, S. Becker, V. Cevher,
-/// C. Koch, Sparse Projections onto the Simplex, ICML 2013, algorithm 1 and theorem 1.
+/// Shapes: x of length n, at least min(k, n) indices lent, whose contents do not matter. Guarantee: a nearest
+/// point (the set is not convex, so that there can be several: ties at the cut go to the lowest index);
+/// entries off by at most 8us. Cost: at most 2n⌈log₂k⌉ comparisons for the selection, then as
+/// [`project_simplex`](super::project_simplex); k indices of lent memory. Source: A. Kyrillidis, S. Becker,
+/// V. Cevher, C. Koch, Sparse Projections onto the Simplex, ICML 2013, algorithm 1 and theorem 1.
 ///
 /// # Errors
-/// [`Error::Setting`] if s is negative or ks is not finite, [`Error::Infeasible`] if k or n is 0 and s > 0, [`Error::Capacity`] if too few indices are
-/// lent, [`Error::NonFinite`] if x is not finite; x is then untouched.
+/// [`Error::Setting`] if s is negative or ks is not finite, [`Error::Infeasible`] if k or n is 0 and s > 0,
+/// [`Error::Capacity`] if too few indices are lent, [`Error::NonFinite`] if x is not finite; x is then
+/// untouched.
 ///
 /// ```
 /// let mut x = [0.5, 0.75, 0.5, -1.0];

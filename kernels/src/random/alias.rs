@@ -5,10 +5,11 @@ use rand_core::Rng;
 
 /// A distribution on n indices from which drawing costs the same for every n.
 ///
-/// Column i of the table keeps index i with probability `share[i]` and gives its `alias[i]` otherwise; a draw picks a column
-/// uniformly. Shapes: share and alias of length n. Guarantee: the probability of an index is w_i/Σw up to (n+4)u; an index of weight
-/// zero is never drawn. Cost: n scalars and n indices of lent memory, beside n indices during the construction. Source:
-/// M. D. Vose, A Linear Algorithm for Generating Random Numbers with a Given Distribution, IEEE TSE 17 (1991), function init.
+/// Column i of the table keeps index i with probability `share[i]` and gives its `alias[i]` otherwise; a draw
+/// picks a column uniformly. Shapes: share and alias of length n. Guarantee: the probability of an index is
+/// w_i/Σw up to (n+4)u; an index of weight zero is never drawn. Cost: n scalars and n indices of lent memory,
+/// beside n indices during the construction. Source: M. D. Vose, A Linear Algorithm for Generating Random
+/// Numbers with a Given Distribution, IEEE TSE 17 (1991), function init.
 ///
 /// ```
 /// use quern_kernels::random::{AliasTable, Key};
@@ -28,8 +29,8 @@ impl<'a, T: Real> AliasTable<'a, T> {
     /// The table of the weights. Shapes: everything of length n ≥ 1. Cost: 5n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`] for weights or a total that are not finite; [`Error::Setting`] for a
-    /// negative weight; [`Error::Infeasible`] if no weight is positive.
+    /// [`Error::Dimension`]; [`Error::NonFinite`] for weights or a total that are not finite;
+    /// [`Error::Setting`] for a negative weight; [`Error::Infeasible`] if no weight is positive.
     pub fn build(
         weights: &[T],
         share: &'a mut [T],
@@ -70,8 +71,8 @@ impl<'a, T: Real> AliasTable<'a, T> {
     }
 }
 
-/// Fills every column of share below 1 up from one above 1: the small columns wait at the front of the queue, the large ones at its
-/// back.
+/// Fills every column of share below 1 up from one above 1: the small columns wait at the front of the queue,
+/// the large ones at its back.
 fn pair_columns<T: Real>(share: &mut [T], alias: &mut [u32], queue: &mut [u32]) {
     let (mut small, mut large) = (0, queue.len());
     let mut heaviest = 0;
@@ -95,8 +96,8 @@ fn pair_columns<T: Real>(share: &mut [T], alias: &mut [u32], queue: &mut [u32]) 
     while small > 0 {
         let Some(&needy) = queue.get(small - 1) else { break };
         let Some(&donor) = queue.get(large) else {
-            // Rounding ate the last donor: what is left of these columns goes to the heaviest index, unless they are full
-            // but for rounding.
+            // Rounding ate the last donor: what is left of these columns goes to the heaviest index, unless
+            // they are full but for rounding.
             small -= 1;
             if let (Some(share), Some(alias)) = (share.get_mut(needy as usize), alias.get_mut(needy as usize))
             {

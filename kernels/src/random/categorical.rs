@@ -13,12 +13,12 @@ pub(super) fn check_weights<T: Real>(weights: &[T]) -> Result<(), Error> {
 
 /// c_i ← w_0 + … + w_i, what [`categorical`] draws by.
 ///
-/// Shapes: weights and sums of the same length n. Guarantee: c rises, and stays equal where a weight is zero. Cost: n additions, n
-/// scalars lent. Source: none needed.
+/// Shapes: weights and sums of the same length n. Guarantee: c rises, and stays equal where a weight is zero.
+/// Cost: n additions, n scalars lent. Source: none needed.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] for weights or a total that are not finite; [`Error::Setting`] for a negative
-/// weight; [`Error::Infeasible`] if no weight is positive.
+/// [`Error::Dimension`]; [`Error::NonFinite`] for weights or a total that are not finite; [`Error::Setting`]
+/// for a negative weight; [`Error::Infeasible`] if no weight is positive.
 ///
 /// ```
 /// use quern_kernels::random::cumulative_weights;
@@ -43,10 +43,11 @@ pub fn cumulative_weights<T: Real>(weights: &[T], sums: &mut [T]) -> Result<(), 
 
 /// An index i with probability w_i/Σw, from the running sums of [`cumulative_weights`].
 ///
-/// Shapes: sums of length n ≥ 1, rising, the last one positive and finite. Guarantee: i < n; an index of weight zero is never drawn; the
-/// probability is exact up to the resolution of [`uniform`] and the rounding of the sums: sums that do not rise give
-/// some index. Cost: one [`uniform`], ⌈log₂(n+1)⌉ comparisons. Source: inversion of the distribution function, L. Devroye,
-/// Non-Uniform Random Variate Generation (1986), section III.2.
+/// Shapes: sums of length n ≥ 1, rising, the last one positive and finite. Guarantee: i < n; an index of
+/// weight zero is never drawn; the probability is exact up to the resolution of [`uniform`] and the rounding
+/// of the sums: sums that do not rise give some index. Cost: one [`uniform`], ⌈log₂(n+1)⌉ comparisons.
+/// Source: inversion of the distribution function, L. Devroye, Non-Uniform Random Variate Generation (1986),
+/// section III.2.
 ///
 /// # Errors
 /// [`Error::Infeasible`] without sums, or if the last one is not positive and finite.
@@ -84,7 +85,8 @@ fn invert<T: Real>(sums: &[T], u: T) -> Result<usize, Error> {
     if index < sums.len() {
         return Ok(index);
     }
-    // Only a total among the subnormal numbers can round up to itself: then the last index of positive weight.
+    // Only a total among the subnormal numbers can round up to itself: then the last index of positive
+    // weight.
     Ok(sums.partition_point(|&sum| sum < total))
 }
 

@@ -5,10 +5,10 @@ use rand_core::Rng;
 
 /// k of the n indices 0, …, n−1, drawn without replacement, in rising order.
 ///
-/// Shapes: indices of length k ≤ n, overwritten; n < 2³². Guarantee: every set of k has the same probability, up to the fallback of
-/// [`below`]. Cost: k draws of [`below`], k binary searches, at most k²/2 moves; no memory beside the k indices. Source:
-/// R. W. Floyd, in J. Bentley, Programming Pearls: A Sample of Brilliance, CACM 30 (1987), algorithm F2; here the set is kept
-/// sorted.
+/// Shapes: indices of length k ≤ n, overwritten; n < 2³². Guarantee: every set of k has the same probability,
+/// up to the fallback of [`below`]. Cost: k draws of [`below`], k binary searches, at most k²/2 moves; no
+/// memory beside the k indices. Source: R. W. Floyd, in J. Bentley, Programming Pearls: A Sample of
+/// Brilliance, CACM 30 (1987), algorithm F2; here the set is kept sorted.
 ///
 /// # Errors
 /// [`Error::Infeasible`] if k > n.

@@ -4,7 +4,8 @@ use rand_core::Rng;
 /// Words drawn before a biased one is accepted.
 const MAX_DRAWS: u32 = 64;
 
-/// The high and the low word of a·b, from products of 16-bit halves: cores without a long multiplication have these.
+/// The high and the low word of a·b, from products of 16-bit halves: cores without a long multiplication have
+/// these.
 #[inline]
 const fn widening_multiply(a: u32, b: u32) -> (u32, u32) {
     let (a_high, a_low) = (a >> 16, a & 0xffff);
@@ -17,10 +18,11 @@ const fn widening_multiply(a: u32, b: u32) -> (u32, u32) {
 
 /// A uniform integer in [0, bound).
 ///
-/// Shapes: scalar. Guarantee: without bias, but for this fallback that keeps the loop bounded: after 64 rejected words
-/// (probability below 2⁻⁶⁴, a word being rejected with probability below ½) the 64th counts, whose bias is below
-/// bound·2⁻³². Cost: one word on average for a small bound, at most two; one remainder when the first word is suspicious
-/// (probability bound·2⁻³²). Source: D. Lemire, Fast Random Integer Generation in an Interval, ACM TOMACS 29 (2019), algorithm 5.
+/// Shapes: scalar. Guarantee: without bias, but for this fallback that keeps the loop bounded: after 64
+/// rejected words (probability below 2⁻⁶⁴, a word being rejected with probability below ½) the 64th counts,
+/// whose bias is below bound·2⁻³². Cost: one word on average for a small bound, at most two; one remainder
+/// when the first word is suspicious (probability bound·2⁻³²). Source: D. Lemire, Fast Random Integer
+/// Generation in an Interval, ACM TOMACS 29 (2019), algorithm 5.
 ///
 /// # Errors
 /// [`Error::Setting`] if the bound is 0.

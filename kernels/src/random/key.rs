@@ -2,11 +2,11 @@ use super::{Stream, threefry2x32};
 
 /// A key: a table of random bits, and a parent of further keys.
 ///
-/// The 2⁶⁴ blocks of the cipher under a key are told apart by the two top bits of the counter: 00 for draws by index, 01 for
-/// the stream, 10 for child keys. So draws, stream and children of one key never use the same block. Shape: two words.
-/// Guarantee: not a cipher for secrets: keys can be guessed.
-/// Source: J. K. Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011; keys that split: K. Claessen,
-/// M. H. Pałka, Splittable Pseudorandom Number Generators using Cryptographic Hashing, Haskell Symposium 2013.
+/// The 2⁶⁴ blocks of the cipher under a key are told apart by the two top bits of the counter: 00 for draws
+/// by index, 01 for the stream, 10 for child keys. So draws, stream and children of one key never use the
+/// same block. Shape: two words. Guarantee: not a cipher for secrets: keys can be guessed. Source: J. K.
+/// Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011; keys that split: K. Claessen, M. H.
+/// Pałka, Splittable Pseudorandom Number Generators using Cryptographic Hashing, Haskell Symposium 2013.
 ///
 /// ```
 /// use quern_kernels::random::{Key, normal_at};
@@ -43,8 +43,8 @@ impl Key {
     pub const fn words(self) -> [u32; 2] {
         self.0
     }
-    /// The key of a purpose: another for each index. Guarantee: children of one key are pairwise distinct. Cost: one
-    /// block of [`threefry2x32`].
+    /// The key of a purpose: another for each index. Guarantee: children of one key are pairwise distinct.
+    /// Cost: one block of [`threefry2x32`].
     #[inline]
     pub const fn child(self, index: u32) -> Self {
         Self(self.block(Use::Child, index as u64))
@@ -54,8 +54,8 @@ impl Key {
     pub fn split<const N: usize>(self) -> [Self; N] {
         core::array::from_fn(|index| self.child(index as u32))
     }
-    /// 64 random bits, entry `index` of the table. The two top bits of the index do not count. Cost: one block of
-    /// [`threefry2x32`].
+    /// 64 random bits, entry `index` of the table. The two top bits of the index do not count. Cost: one
+    /// block of [`threefry2x32`].
     #[inline]
     pub const fn bits_at(self, index: u64) -> [u32; 2] {
         self.block(Use::Draw, index)

@@ -5,8 +5,8 @@ use rand_core::Rng;
 /// 2⁻³².
 const TWO_MINUS_32: f64 = 1.0 / 4_294_967_296.0;
 
-/// Two independent standard normal numbers from two words: r cos θ and r sin θ with r = √(−2 ln((w₀ + ½)·2⁻³²)) and
-/// θ = 2π·w₁·2⁻³².
+/// Two independent standard normal numbers from two words: r cos θ and r sin θ with r = √(−2 ln((w₀ +
+/// ½)·2⁻³²)) and θ = 2π·w₁·2⁻³².
 #[inline]
 fn pair<T: Real>([radius, angle]: [u32; 2]) -> (T, T) {
     let radius = (T::from_u32(radius) + T::from_f64(0.5)) * T::from_f64(TWO_MINUS_32);
@@ -18,10 +18,11 @@ fn pair<T: Real>([radius, angle]: [u32; 2]) -> (T, T) {
 
 /// Two independent standard normal numbers, mean 0 and variance 1.
 ///
-/// Shapes: two scalars. Guarantee: the same bits on every target; finite. Tails: the radius is resolved to 2⁻³², so no
-/// number exceeds √(66 ln 2) = 6.76 in size (a true normal does once in 7·10¹⁰ draws). The `f32` is the `f64` but for
-/// rounding. Cost: two words; a logarithm, a root, a sine and a cosine of `libm`. Source: G. E. P. Box, M. E. Muller, A
-/// Note on the Generation of Random Normal Deviates, Annals of Mathematical Statistics 29 (1958), equation (1).
+/// Shapes: two scalars. Guarantee: the same bits on every target; finite. Tails: the radius is resolved to
+/// 2⁻³², so no number exceeds √(66 ln 2) = 6.76 in size (a true normal does once in 7·10¹⁰ draws). The `f32`
+/// is the `f64` but for rounding. Cost: two words; a logarithm, a root, a sine and a cosine of `libm`.
+/// Source: G. E. P. Box, M. E. Muller, A Note on the Generation of Random Normal Deviates, Annals of
+/// Mathematical Statistics 29 (1958), equation (1).
 ///
 /// ```
 /// use quern_kernels::random::{Script, normal_pair};
@@ -37,8 +38,9 @@ pub fn normal_pair<T: Real>(generator: &mut impl Rng) -> (T, T) {
 
 /// Entry `index` of the key's table of standard normal numbers.
 ///
-/// Shapes: scalar. Guarantee: as [`normal_pair`]; numbers 2j and 2j+1 are the pair of block j. Cost: one block of Threefry
-/// and one [`normal_pair`] (each of a pair computes both; [`fill_normal`] does not). Source: as [`normal_pair`].
+/// Shapes: scalar. Guarantee: as [`normal_pair`]; numbers 2j and 2j+1 are the pair of block j. Cost: one
+/// block of Threefry and one [`normal_pair`] (each of a pair computes both; [`fill_normal`] does not).
+/// Source: as [`normal_pair`].
 ///
 /// ```
 /// use quern_kernels::random::{Key, normal_at};
@@ -53,8 +55,8 @@ pub fn normal_at<T: Real>(key: Key, index: u64) -> T {
 
 /// x_i ← [`normal_at`]`(key, first + i)`, bit for bit.
 ///
-/// Shapes: x of any length n. Guarantee: as [`normal_pair`]. Cost: ⌈n/2⌉ pairs, one more if `first` is odd. Source: as
-/// [`normal_pair`].
+/// Shapes: x of any length n. Guarantee: as [`normal_pair`]. Cost: ⌈n/2⌉ pairs, one more if `first` is odd.
+/// Source: as [`normal_pair`].
 ///
 /// ```
 /// use quern_kernels::random::{Key, fill_normal, normal_at};
@@ -112,8 +114,8 @@ mod tests {
         }
     }
 
-    /// Of the 32 bits f32 keeps 24: u is off by 2⁻²⁵ at most, hence r² = −2 ln u by 2⁻²⁴ (u near 1) and r by 2⁻¹² = 2.5·10⁻⁴;
-    /// the angle is off by 2 ulp of 2π, and an entry thereby by 6.8·2⁻²¹ = 3.3·10⁻⁶.
+    /// Of the 32 bits f32 keeps 24: u is off by 2⁻²⁵ at most, hence r² = −2 ln u by 2⁻²⁴ (u near 1) and r by
+    /// 2⁻¹² = 2.5·10⁻⁴; the angle is off by 2 ulp of 2π, and an entry thereby by 6.8·2⁻²¹ = 3.3·10⁻⁶.
     #[test]
     fn both_precisions_draw_the_same_event() {
         let key = Key::from_seed(6);

@@ -16,7 +16,8 @@ fn sign_of_block<T: Real>([first, second]: [u32; 2], index: u64) -> T {
 
 /// +1 or −1, each with probability ½.
 ///
-/// Shapes: scalar. Guarantee: exact. Cost: one word of the generator, of which the top bit counts. Source: none needed.
+/// Shapes: scalar. Guarantee: exact. Cost: one word of the generator, of which the top bit counts. Source:
+/// none needed.
 ///
 /// ```
 /// use quern_kernels::random::{Key, rademacher};
@@ -30,8 +31,8 @@ pub fn rademacher<T: Real>(generator: &mut impl Rng) -> T {
 
 /// Entry `index` of the key's table of signs.
 ///
-/// Shapes: scalar. Guarantee: exact; the 64 signs 64j to 64j+63 are the bits of block j. Cost: one block of Threefry.
-/// Source: none needed.
+/// Shapes: scalar. Guarantee: exact; the 64 signs 64j to 64j+63 are the bits of block j. Cost: one block of
+/// Threefry. Source: none needed.
 ///
 /// ```
 /// use quern_kernels::random::{Key, rademacher_at};
@@ -45,7 +46,8 @@ pub fn rademacher_at<T: Real>(key: Key, index: u64) -> T {
 
 /// x_i ← [`rademacher_at`]`(key, first + i)`.
 ///
-/// Shapes: x of any length n. Guarantee: exact. Cost: one block of Threefry for 64 entries. Source: none needed.
+/// Shapes: x of any length n. Guarantee: exact. Cost: one block of Threefry for 64 entries. Source: none
+/// needed.
 ///
 /// ```
 /// use quern_kernels::random::{Key, fill_rademacher, rademacher_at};

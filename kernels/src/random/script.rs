@@ -2,10 +2,11 @@ use super::stream::fill_bytes;
 use core::convert::Infallible;
 use rand_core::TryRng;
 
-/// A generator that plays back prepared words, again from the start when they run out: exact tests of what is drawn.
+/// A generator that plays back prepared words, again from the start when they run out: exact tests of what is
+/// drawn.
 ///
-/// Shapes: words of any length; of none, every word is 0. Guarantee: [`drawn`](Self::drawn) counts every word handed out, so a test
-/// sees what a sampler consumed. Cost: none to speak of.
+/// Shapes: words of any length; of none, every word is 0. Guarantee: [`drawn`](Self::drawn) counts every word
+/// handed out, so a test sees what a sampler consumed. Cost: none to speak of.
 ///
 /// ```
 /// use quern_kernels::random::{Script, uniform};

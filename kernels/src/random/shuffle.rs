@@ -4,9 +4,9 @@ use rand_core::Rng;
 
 /// Puts the indices into an order drawn uniformly from all.
 ///
-/// Shapes: indices of any length n < 2³². Guarantee: every order has probability 1/n!, up to the fallback of [`below`]
-/// (and up to the generator's own number of streams). Cost: n−1 draws of [`below`]. Source: R. Durstenfeld, Algorithm 235:
-/// Random Permutation, CACM 7 (1964).
+/// Shapes: indices of any length n < 2³². Guarantee: every order has probability 1/n!, up to the fallback of
+/// [`below`] (and up to the generator's own number of streams). Cost: n−1 draws of [`below`]. Source: R.
+/// Durstenfeld, Algorithm 235: Random Permutation, CACM 7 (1964).
 ///
 /// # Errors
 /// [`Error::Dimension`] if there are 2³² indices or more.

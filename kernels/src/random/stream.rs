@@ -5,9 +5,9 @@ use rand_core::{SeedableRng, TryRng};
 
 /// A key's random words in order: a generator with `rand_core`'s traits.
 ///
-/// Word 2i and 2i+1 are block i of the key's stream, which no draw by index uses. `next_u64` is two words, the less
-/// significant first; bytes are words in little-endian order, a last word cut off. Shape: seven words. Guarantee: period 2⁶³
-/// words. Cost: one block of Threefry for two words. Source: as [`Key`].
+/// Word 2i and 2i+1 are block i of the key's stream, which no draw by index uses. `next_u64` is two words,
+/// the less significant first; bytes are words in little-endian order, a last word cut off. Shape: seven
+/// words. Guarantee: period 2⁶³ words. Cost: one block of Threefry for two words. Source: as [`Key`].
 ///
 /// ```
 /// use quern_kernels::random::{Key, below};

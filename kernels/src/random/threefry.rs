@@ -5,10 +5,10 @@ const PARITY: u32 = 0x1bd1_1bda;
 
 /// Threefry-2x32-20: enciphers a counter under a key, which makes 64 random bits of it.
 ///
-/// Shapes: two words of key, two of counter (the less significant first), two of bits. Guarantee: for a fixed key a
-/// bijection of the counters; passes the BigCrush battery (source, section 4). Cost: about 90 integer operations of 32 bits:
-/// additions, rotations, exclusive ors. Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, Parallel Random
-/// Numbers: As Easy as 1, 2, 3, SC 2011, section 3.3.
+/// Shapes: two words of key, two of counter (the less significant first), two of bits. Guarantee: for a fixed
+/// key a bijection of the counters; passes the BigCrush battery (source, section 4). Cost: about 90 integer
+/// operations of 32 bits: additions, rotations, exclusive ors. Source: J. K. Salmon, M. A. Moraes, R. O.
+/// Dror, D. E. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011, section 3.3.
 ///
 /// ```
 /// use quern_kernels::random::threefry2x32;
@@ -45,8 +45,8 @@ const fn round(x: [u32; 2], rotation: u32) -> [u32; 2] {
 mod tests {
     use super::*;
 
-    /// The three known-answer tests of `threefry2x32 20` in the file `kat_vectors` of Random123 1.x (columns: counter, key,
-    /// bits; the last from the digits of π).
+    /// The three known-answer tests of `threefry2x32 20` in the file `kat_vectors` of Random123 1.x (columns:
+    /// counter, key, bits; the last from the digits of π).
     #[test]
     fn known_answers() {
         assert_eq!(threefry2x32([0, 0], [0, 0]), [0x6b20_0159, 0x99ba_4efe]);

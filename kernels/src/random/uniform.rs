@@ -12,7 +12,8 @@ pub(super) fn is_double<T: Real>() -> bool {
     T::EPSILON < T::from_f64(1e-10)
 }
 
-/// The number in [0, 1) that the bits spell after the binary point, cut off after 24 or 53 bits: exact in the type.
+/// The number in [0, 1) that the bits spell after the binary point, cut off after 24 or 53 bits: exact in the
+/// type.
 #[inline(always)]
 fn unit<T: Real>(high: u32, low: impl FnOnce() -> u32) -> T {
     let head = T::from_u32(high >> 8) * T::from_f64(TWO_MINUS_24);
@@ -26,9 +27,9 @@ fn unit<T: Real>(high: u32, low: impl FnOnce() -> u32) -> T {
 
 /// A uniform number u in [0, 1): k·2⁻²⁴ (k·2⁻⁵³ for `f64`) with k uniform below 2²⁴ (2⁵³).
 ///
-/// Shapes: scalar. Guarantee: exact, 0 is possible and 1 is not; the `f32` is the `f64` cut off. Cost: one word of the
-/// generator, two for `f64`; 1 flop, 3 for `f64`. Source: the standard construction, as in M. Matsumoto's
-/// `genrand_res53` with the high word first.
+/// Shapes: scalar. Guarantee: exact, 0 is possible and 1 is not; the `f32` is the `f64` cut off. Cost: one
+/// word of the generator, two for `f64`; 1 flop, 3 for `f64`. Source: the standard construction, as in M.
+/// Matsumoto's `genrand_res53` with the high word first.
 ///
 /// ```
 /// use quern_kernels::random::{Key, uniform};
@@ -43,7 +44,8 @@ pub fn uniform<T: Real>(generator: &mut impl Rng) -> T {
 
 /// Entry `index` of the key's table as a uniform number in [0, 1).
 ///
-/// Shapes: scalar. Guarantee: as [`uniform`]. Cost: one block of Threefry, 1 flop, 3 for `f64`. Source: as [`uniform`].
+/// Shapes: scalar. Guarantee: as [`uniform`]. Cost: one block of Threefry, 1 flop, 3 for `f64`. Source: as
+/// [`uniform`].
 ///
 /// ```
 /// use quern_kernels::random::{Key, uniform_at};
@@ -58,7 +60,8 @@ pub fn uniform_at<T: Real>(key: Key, index: u64) -> T {
 
 /// x_i ← [`uniform_at`]`(key, first + i)`.
 ///
-/// Shapes: x of any length n. Guarantee: as [`uniform`]. Cost: n times that of [`uniform_at`]. Source: as [`uniform`].
+/// Shapes: x of any length n. Guarantee: as [`uniform`]. Cost: n times that of [`uniform_at`]. Source: as
+/// [`uniform`].
 ///
 /// ```
 /// use quern_kernels::random::{Key, fill_uniform, uniform_at};
@@ -76,8 +79,8 @@ pub fn fill_uniform<T: Real>(key: Key, first: u64, x: &mut [T]) {
 
 /// low + (high − low)·u, u uniform in [0, 1).
 ///
-/// Shapes: scalar. Guarantee: low ≤ result ≤ high (rounding may reach `high`); `low` if both are equal. Cost: that of
-/// [`uniform`] and 3 flops. Source: none needed.
+/// Shapes: scalar. Guarantee: low ≤ result ≤ high (rounding may reach `high`); `low` if both are equal. Cost:
+/// that of [`uniform`] and 3 flops. Source: none needed.
 ///
 /// # Errors
 /// [`Error::NonFinite`] if a bound or their difference is not finite; [`Error::Infeasible`] if `low > high`.

@@ -4,9 +4,9 @@ use micromath::F32Ext;
 
 /// An `f32` whose elementary functions are short approximations, most of them those of `micromath`.
 ///
-/// Arithmetic, `abs`, `copysign` and `floor` are those of `f32`, to the bit. Each elementary function states its error
-/// bound; the tests assert it over its whole domain. The bits agree on every target all the same: there is nothing but
-/// rounded arithmetic and integer operations in these functions. Shape: four bytes.
+/// Arithmetic, `abs`, `copysign` and `floor` are those of `f32`, to the bit. Each elementary function states
+/// its error bound; the tests assert it over its whole domain. The bits agree on every target all the same:
+/// there is nothing but rounded arithmetic and integer operations in these functions. Shape: four bytes.
 ///
 /// ```
 /// use quern_kernels::{Real, real::Fast};
@@ -114,11 +114,11 @@ impl Real for Fast {
             Self(F32Ext::exp(x))
         }
     }
-    /// Natural logarithm: absolute error at most 7·10⁻⁵·(1 + 10⁻³ |ln x|) for every positive x, subnormal ones included;
-    /// −∞ at 0, NaN below.
+    /// Natural logarithm: absolute error at most 7·10⁻⁵·(1 + 10⁻³ |ln x|) for every positive x, subnormal
+    /// ones included; −∞ at 0, NaN below.
     ///
-    /// micromath's polynomial on the significand in [1, 2), with the exponent taken apart here: micromath alone is off
-    /// by up to 0.12 below 1.
+    /// micromath's polynomial on the significand in [1, 2), with the exponent taken apart here: micromath
+    /// alone is off by up to 0.12 below 1.
     #[inline]
     fn ln(self) -> Self {
         let x = self.0;
@@ -137,22 +137,22 @@ impl Real for Fast {
             Self(f32::NAN)
         }
     }
-    /// sin x: absolute error at most 1.1·10⁻³ + 2⁻²² |x| for |x| ≤ 2²⁴, values within ±1.001; beyond, the phase
-    /// counts as 0. NaN if x is not finite.
+    /// sin x: absolute error at most 1.1·10⁻³ + 2⁻²² |x| for |x| ≤ 2²⁴, values within ±1.001; beyond, the
+    /// phase counts as 0. NaN if x is not finite.
     #[inline]
     fn sin(self) -> Self {
         Self(F32Ext::sin(phase(self.0)))
     }
-    /// cos x: absolute error at most 1.1·10⁻³ + 2⁻²² |x| for |x| ≤ 2²⁴, values within ±1.001; beyond, the phase
-    /// counts as 0. NaN if x is not finite.
+    /// cos x: absolute error at most 1.1·10⁻³ + 2⁻²² |x| for |x| ≤ 2²⁴, values within ±1.001; beyond, the
+    /// phase counts as 0. NaN if x is not finite.
     #[inline]
     fn cos(self) -> Self {
         Self(F32Ext::cos(phase(self.0)))
     }
     /// tanh x: absolute error at most 10⁻⁴ everywhere; odd; exact at 0, values within ±1.
     ///
-    /// micromath has none. Lambert's continued fraction x/(1 + x²/(3 + x²/(5 + … /13))) as a quotient of polynomials,
-    /// cut at ±1. Cost: 14 flops, one division.
+    /// micromath has none. Lambert's continued fraction x/(1 + x²/(3 + x²/(5 + … /13))) as a quotient of
+    /// polynomials, cut at ±1. Cost: 14 flops, one division.
     #[inline]
     fn tanh(self) -> Self {
         let x = self.0;
@@ -167,9 +167,9 @@ impl Real for Fast {
         let denominator = 135_135.0 + square * (62_370.0 + square * (3_150.0 + square * 28.0));
         Self((numerator / denominator).clamp(-1.0, 1.0))
     }
-    /// xʸ for finite x and y: relative error at most 2.6·10⁻³ + 7.5·10⁻⁵ |y| (1 + 10⁻³ |ln x|) where x > 0 and the
-    /// result lies between 10⁻³⁷ and 10³⁸. x⁰ = 1, 0ʸ = 0 for y > 0 and ∞ for y < 0; negative x take their sign from an
-    /// integer y, and are NaN for any other.
+    /// xʸ for finite x and y: relative error at most 2.6·10⁻³ + 7.5·10⁻⁵ |y| (1 + 10⁻³ |ln x|) where x > 0
+    /// and the result lies between 10⁻³⁷ and 10³⁸. x⁰ = 1, 0ʸ = 0 for y > 0 and ∞ for y < 0; negative x take
+    /// their sign from an integer y, and are NaN for any other.
     #[inline]
     fn powf(self, exponent: Self) -> Self {
         let (x, y) = (self.0, exponent.0);

@@ -1,8 +1,8 @@
 //! Scalars: what a kernel may ask of a number.
 //!
-//! `f32` and `f64` take their elementary functions from `libm` on every target, so that the bits agree; [`Fast`] is an
-//! `f32` whose elementary functions are short approximations with tested error bounds. What needs the bits of a number
-//! (order keys, neighbours, rounding to even) is in [`Float`].
+//! `f32` and `f64` take their elementary functions from `libm` on every target, so that the bits agree;
+//! [`Fast`] is an `f32` whose elementary functions are short approximations with tested error bounds. What
+//! needs the bits of a number (order keys, neighbours, rounding to even) is in [`Float`].
 
 mod fast;
 mod float;

@@ -3,9 +3,9 @@ use core::fmt::Debug;
 
 /// A real number in a binary interchange format: `f32` or `f64`, whose bits are ordered like integers.
 ///
-/// The *order key* of x is k = b if b ≥ 0, else b xor 0x7f…f, with b the bits of x as a signed integer. It rises with
-/// the value, neighbouring keys belong to neighbouring numbers, and the map is its own inverse. The two zeros are
-/// neighbours: −0 has key −1, +0 has key 0.
+/// The *order key* of x is k = b if b ≥ 0, else b xor 0x7f…f, with b the bits of x as a signed integer. It
+/// rises with the value, neighbouring keys belong to neighbouring numbers, and the map is its own inverse.
+/// The two zeros are neighbours: −0 has key −1, +0 has key 0.
 ///
 /// Source: the total order of IEEE 754-2019, section 5.10.
 ///
@@ -23,23 +23,23 @@ pub trait Float: Real {
     /// k(x). Guarantee: x < y implies k(x) < k(y), infinities included; NaN lies beyond the infinities.
     /// Cost: two integer operations.
     fn order_key(self) -> Self::Key;
-    /// The number with this order key; inverse of [`order_key`](Self::order_key), to the bit. Cost: two integer
-    /// operations.
+    /// The number with this order key; inverse of [`order_key`](Self::order_key), to the bit. Cost: two
+    /// integer operations.
     fn from_order_key(key: Self::Key) -> Self;
-    /// The number whose key is k(x) + 1: the smallest number above a finite x, where +0 is above −0. Above the largest
-    /// finite number lies +∞. Cost: five integer operations.
+    /// The number whose key is k(x) + 1: the smallest number above a finite x, where +0 is above −0. Above
+    /// the largest finite number lies +∞. Cost: five integer operations.
     fn next_above(self) -> Self;
-    /// The number whose key is k(x) − 1: the largest number below a finite x, where −0 is below +0. Below the smallest
-    /// finite number lies −∞. Cost: five integer operations.
+    /// The number whose key is k(x) − 1: the largest number below a finite x, where −0 is below +0. Below the
+    /// smallest finite number lies −∞. Cost: five integer operations.
     fn next_below(self) -> Self;
-    /// The number with key ⌊(k(x) + k(y))/2⌋: it lies between x and y, and differs from both unless they are equal or
-    /// neighbours. Bisection by it ends after as many steps as the number has bits. Guarantee: no overflow.
-    /// Cost: nine integer operations.
+    /// The number with key ⌊(k(x) + k(y))/2⌋: it lies between x and y, and differs from both unless they are
+    /// equal or neighbours. Bisection by it ends after as many steps as the number has bits. Guarantee: no
+    /// overflow. Cost: nine integer operations.
     fn halfway(self, other: Self) -> Self;
     /// x rounded to an integer, ties to even, as fl(fl(x + M) − M) with M = 1.5·2²³ (1.5·2⁵² for `f64`).
     ///
-    /// Guarantee: exact for |x| ≤ 2²² (2⁵¹ for `f64`); a zero result is +0. Beyond that range the result is still
-    /// monotone in x, but may be rounded to a multiple of a larger power of two. Cost: 2 flops.
+    /// Guarantee: exact for |x| ≤ 2²² (2⁵¹ for `f64`); a zero result is +0. Beyond that range the result is
+    /// still monotone in x, but may be rounded to a multiple of a larger power of two. Cost: 2 flops.
     fn round_half_even(self) -> Self;
 }
 
@@ -150,7 +150,8 @@ mod tests {
         assert_eq!((-1.0f64).halfway(1.0).to_bits(), (-0.0f64).to_bits());
     }
 
-    /// Against the standard library's rounding, in steps that meet every tie up to 4,096 and samples up to the bound.
+    /// Against the standard library's rounding, in steps that meet every tie up to 4,096 and samples up to
+    /// the bound.
     #[test]
     fn rounding_is_exact_up_to_its_bound() {
         let check = |x: f32| {

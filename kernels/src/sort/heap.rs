@@ -2,9 +2,10 @@ use crate::{Error, Real, check_length};
 
 /// Sorts numbers, smallest first.
 ///
-/// Shapes: x of any length n. Guarantee: x rises; equal numbers (of which only −0 and +0 can be told apart) stand in unspecified but
-/// determined order; infinities are numbers. Cost: at most 2n⌈log₂n⌉ comparisons, no lent memory. Source: J. W. J. Williams, Algorithm
-/// 232: Heapsort, CACM 7 (1964); R. W. Floyd, Algorithm 245: Treesort 3, CACM 7 (1964), for the construction of the heap.
+/// Shapes: x of any length n. Guarantee: x rises; equal numbers (of which only −0 and +0 can be told apart)
+/// stand in unspecified but determined order; infinities are numbers. Cost: at most 2n⌈log₂n⌉ comparisons, no
+/// lent memory. Source: J. W. J. Williams, Algorithm 232: Heapsort, CACM 7 (1964); R. W. Floyd, Algorithm
+/// 245: Treesort 3, CACM 7 (1964), for the construction of the heap.
 ///
 /// # Errors
 /// [`Error::NonFinite`] for NaN; x is then untouched.
@@ -23,8 +24,9 @@ pub fn sort<T: Real>(x: &mut [T]) -> Result<(), Error> {
 
 /// Sorts the indices of numbers, that of the smallest number first.
 ///
-/// Shapes: x of length n < 2³², order of length n, overwritten. Guarantee: x at the indices rises, the index does among equals: the order
-/// a stable sort gives. Cost: at most 2n⌈log₂n⌉ comparisons; n indices lent. Source: as [`sort`].
+/// Shapes: x of length n < 2³², order of length n, overwritten. Guarantee: x at the indices rises, the index
+/// does among equals: the order a stable sort gives. Cost: at most 2n⌈log₂n⌉ comparisons; n indices lent.
+/// Source: as [`sort`].
 ///
 /// # Errors
 /// [`Error::Dimension`]; [`Error::NonFinite`] for NaN.
@@ -49,9 +51,10 @@ pub fn argsort<T: Real>(x: &[T], order: &mut [u32]) -> Result<(), Error> {
 
 /// The indices of the k largest numbers, that of the largest first.
 ///
-/// Shapes: x of length n < 2³², indices of length k ≤ n, overwritten. Guarantee: among equal numbers the lowest index comes first, and is
-/// the one chosen at the cut. Cost: at most 2n⌈log₂k⌉ comparisons, n on average for k ≪ n; k indices lent. Source: a heap of the best so far,
-/// as D. E. Knuth, The Art of Computer Programming, volume 3, section 5.2.3.
+/// Shapes: x of length n < 2³², indices of length k ≤ n, overwritten. Guarantee: among equal numbers the
+/// lowest index comes first, and is the one chosen at the cut. Cost: at most 2n⌈log₂k⌉ comparisons, n on
+/// average for k ≪ n; k indices lent. Source: a heap of the best so far, as D. E. Knuth, The Art of Computer
+/// Programming, volume 3, section 5.2.3.
 ///
 /// # Errors
 /// [`Error::Infeasible`] if k > n; [`Error::Dimension`] from 2³² numbers on; [`Error::NonFinite`] for NaN.
