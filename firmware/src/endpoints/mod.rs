@@ -64,11 +64,20 @@ macro_rules! endpoints {
 
 mod blas;
 mod link;
+mod quant;
+mod quant_cell;
 mod random;
 mod real;
 
 /// Every family's table.
-const FAMILIES: &[&[&[Endpoint]]] = &[link::ENDPOINTS, blas::ENDPOINTS, real::ENDPOINTS, random::ENDPOINTS];
+const FAMILIES: &[&[&[Endpoint]]] = &[
+    link::ENDPOINTS,
+    blas::ENDPOINTS,
+    real::ENDPOINTS,
+    random::ENDPOINTS,
+    quant::ENDPOINTS,
+    quant_cell::ENDPOINTS,
+];
 
 /// Every endpoint, family by family.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {

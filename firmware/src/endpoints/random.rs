@@ -23,7 +23,7 @@ endpoints! {
     "random/choose" in F32 => choose;
 }
 
-fn key(call: &mut Call<'_>) -> Result<Key, CallError> {
+pub(super) fn key(call: &mut Call<'_>) -> Result<Key, CallError> {
     Ok(Key::from_seed(call.integer()?.cast_unsigned()))
 }
 

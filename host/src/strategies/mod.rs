@@ -3,6 +3,8 @@
 
 pub mod blas;
 pub mod link;
+pub mod quant;
+pub mod quant_cell;
 pub mod random;
 pub mod real;
 
@@ -27,6 +29,8 @@ fn family(kernel: &str) -> Option<Family> {
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "real" => Family { arguments: real::arguments, cost_cases: real::cost_cases },
         "random" => Family { arguments: random::arguments, cost_cases: random::cost_cases },
+        "quant" => Family { arguments: quant::arguments, cost_cases: quant::cost_cases },
+        "quant_cell" => Family { arguments: quant_cell::arguments, cost_cases: quant_cell::cost_cases },
         _ => return None,
     })
 }
