@@ -28,9 +28,9 @@ const HALVINGS: usize = 5;
 /// ```
 /// use quern_kernels::prox::quant_cell::{Backoff, verify_backoff};
 /// use quern_kernels::quant::{Nf4, Scheme};
-/// let mut x = [1.0, 0.7, 0.0];
+/// let mut x = [1.0, 0.25, 0.0];
 /// let report = verify_backoff(&Scheme::Nf4(Nf4), &[1.0, 0.5, 0.0], &mut x)?;
-/// assert_eq!((report, x), (Backoff { pulled: 1, reset: 0 }, [1.0, 0.55, 0.0]));
+/// assert_eq!((report, x), (Backoff { pulled: 1, reset: 0 }, [1.0, 0.4375, 0.0]));
 /// # Ok::<(), quern_kernels::Error>(())
 /// ```
 pub fn verify_backoff(scheme: &Scheme, origin: &[f32], x: &mut [f32]) -> Result<Backoff, Error> {
