@@ -63,7 +63,10 @@ macro_rules! endpoints {
 }
 
 mod blas;
+mod incomplete_cholesky;
+mod krylov;
 mod link;
+mod linop;
 mod loss;
 mod nn;
 mod optim;
@@ -83,6 +86,9 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    linop::ENDPOINTS,
+    incomplete_cholesky::ENDPOINTS,
+    krylov::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

@@ -2,7 +2,9 @@
 //! the same ones, and shrink with them.
 
 pub mod blas;
+pub mod krylov;
 pub mod link;
+pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
@@ -28,6 +30,9 @@ struct Family {
 
 fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
+        _ if kernel.starts_with("factor/incomplete_cholesky") => {
+            Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "real" => Family { arguments: real::arguments, cost_cases: real::cost_cases },
@@ -37,6 +42,8 @@ fn family(kernel: &str) -> Option<Family> {
         "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
         "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
+        "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
+        "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
         _ => return None,
     })
 }
