@@ -1,5 +1,6 @@
 use super::{Adjoint, LinearOperator};
 use crate::blas::{dot_unchecked, matvec, matvec_fixed};
+use crate::space::Space;
 use crate::{Error, Real, check_finite, check_length};
 
 /// A dense matrix, column-major: y = Ax, yᵢ = Σⱼ aᵢⱼxⱼ in natural order.
@@ -101,6 +102,14 @@ impl<T: Real, const M: usize, const N: usize> LinearOperator<T> for FixedDense<'
         if let (Some(x), Some(y)) = (x.first_chunk(), y.first_chunk_mut()) {
             matvec_fixed(self.columns, x, y);
         }
+    }
+    #[inline(always)]
+    fn apply_dot<S: Space<T>>(&self, space: &S, x: &[T], y: &mut [T]) -> T {
+        let (Some(x), Some(y)) = (x.first_chunk::<N>(), y.first_chunk_mut::<M>()) else { return T::ZERO };
+        let (direction, mut product) = (*x, [T::ZERO; M]);
+        matvec_fixed(self.columns, &direction, &mut product);
+        *y = product;
+        space.dot(&direction, &product)
     }
 }
 
