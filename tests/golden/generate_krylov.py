@@ -22,8 +22,12 @@ from scipy.io import mmread
 from scipy.sparse.linalg import LinearOperator, cg, gmres, lsqr, minres, splu
 
 RTOL = 1e-8
-PERMUTATIONS = 6
 FOLDER = Path(sys.argv[1])
+
+
+def permutations(n):
+    """How many permutations are drawn: many where they are cheap, for the count of a hard matrix falls into several clusters."""
+    return 60 if n < 500 else 6
 
 
 class Done(Exception):
@@ -117,7 +121,7 @@ def spread(count, a, b, symmetric=True):
     first = count(a, b)
     counts = [first]
     if first is not None:
-        for _ in range(PERMUTATIONS):
+        for _ in range(permutations(a.shape[0])):
             rows = random.permutation(a.shape[0])
             columns = rows if symmetric else random.permutation(a.shape[1])
             counts.append(count(a[rows][:, columns].tocsr(), b[rows]))
@@ -149,7 +153,7 @@ def main():
             # A permutation before the factorization would change the preconditioner: permute A and L alike.
             counts = [first]
             random = np.random.default_rng(1)
-            for _ in range(PERMUTATIONS if first is not None else 0):
+            for _ in range(permutations(n) if first is not None else 0):
                 p = random.permutation(n)
                 inverse = np.argsort(p)
                 m = preconditioner(factor)

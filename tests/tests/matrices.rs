@@ -102,7 +102,9 @@ fn check_honest(name: &str, matrix: &Matrix, b: &[f64], x: &[f64], report: &Repo
     assert_eq!(met, report.status == Status::Converged, "{name}: {report:?}");
 }
 
-/// Whether our count is SciPy's: within 2 % or 2 of its own range under permutations.
+/// Whether our count is SciPy's: within 2 % or 2 of what SciPy itself gives for permutations of the matrix, which change
+/// nothing but the rounding. Mostly that range is a single number; where rounding decides how often a method must find an
+/// eigenvector anew, it is wide: 756 to 1136 for conjugate gradients on bcsstk20.
 fn check_count(name: &str, golden: &Golden, report: &Report<f64>) {
     let ours = report.recurrence_iterations;
     println!(
@@ -133,6 +135,7 @@ fn cg_on_every_spd_matrix() {
         let mut solver = Cg::new(vec![0.0; Cg::scalars(matrix.rows)]);
         let report = solver.solve(&LinearSystem::new(&csr, &b), &stop(golden.budget)).unwrap();
         check_count(&format!("cg {name}"), &golden, &report);
+        assert!(matches!(report.status, Status::Converged | Status::Stagnated), "{name}: {report:?}");
         check_honest(&name, &matrix, &b, solver.solution(), &report);
     }
 }
@@ -159,6 +162,7 @@ fn ic0_cg_on_every_spd_matrix() {
         let problem = PreconditionedSystem::new(&csr, &factor, &b);
         let report = solver.solve(&problem, &stop(golden.budget)).unwrap();
         check_count(&format!("ic0-cg {name}"), &golden, &report);
+        assert!(matches!(report.status, Status::Converged | Status::Stagnated), "{name}: {report:?}");
         check_honest(&name, &matrix, &b, solver.solution(), &report);
     }
 }
@@ -223,6 +227,23 @@ fn lsqr_on_the_rectangular_matrices() {
             max_iterations: golden.budget,
         };
         let report = solver.solve(&LinearSystem::new(&csr, &b), &rules).unwrap();
+        if let Some(&(residual_norm, solution_norm)) = reference.get(name.as_str()) {
+            // Half a unit of the eighth digit, and what the tolerance leaves open: r is orthogonal to the range but for
+            // ‖Aᵀr‖/σ_min, far below; x is off by ‖Aᵀr‖/σ_min², at most 6e-11/1.3e-8.
+            assert!((report.residual_norm / residual_norm - 1.0).abs() <= 1e-7, "{name}: {report:?}");
+            assert!((report.solution_norm / solution_norm - 1.0).abs() <= 1e-7, "{name}: {report:?}");
+        }
+        assert_eq!(report.status, Status::Converged, "{name}: {report:?}");
+        let recomputed = residual_norm(&matrix, solver.solution(), &b);
+        assert!((recomputed - report.residual_norm).abs() <= 1e-10 * norm(&b), "{name}: {report:?}");
+        if let (Some(low), Some(high)) = (golden.low, golden.high) {
+            let ours = report.recurrence_iterations;
+            let slack = |count: usize| 2.max(count / 50);
+            assert!(
+                ours + slack(low) >= low && ours <= high + slack(high),
+                "{name}: {ours}, {low} to {high}"
+            );
+        }
         println!(
             "lsqr {name}: {} after {} ({} by the recurrence); SciPy {:?} ({:?} to {:?}); ‖r‖ {} ‖Aᵀr‖ {:.2e} ‖x‖ {}",
             report.status,

@@ -64,7 +64,10 @@ macro_rules! endpoints {
 
 mod blas;
 mod factor;
+mod incomplete_cholesky;
+mod krylov;
 mod link;
+mod linop;
 mod loss;
 mod nn;
 mod optim;
@@ -89,6 +92,9 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     optim::ENDPOINTS,
     sort::ENDPOINTS,
     prox::ENDPOINTS,
+    linop::ENDPOINTS,
+    incomplete_cholesky::ENDPOINTS,
+    krylov::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

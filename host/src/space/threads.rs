@@ -92,4 +92,11 @@ impl<T: Real + Send + Sync> Space<T> for Threads {
         let blocks = y.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK));
         self.sum(blocks.map(|(y, x)| Serial.axpy_dot(a, x, y)))
     }
+    fn axpy_xpby(&self, a: T, x: &[T], b: T, p: &mut [T], y: &mut [T]) {
+        if y.len() <= BLOCK {
+            return Serial.axpy_xpby(a, x, b, p, y);
+        }
+        let blocks = y.par_chunks_mut(BLOCK).zip(p.par_chunks_mut(BLOCK)).zip(x.par_chunks(BLOCK));
+        self.run(|| blocks.for_each(|((y, p), x)| Serial.axpy_xpby(a, x, b, p, y)));
+    }
 }

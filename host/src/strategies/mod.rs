@@ -3,7 +3,9 @@
 
 pub mod blas;
 pub mod factor;
+pub mod krylov;
 pub mod link;
+pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
@@ -31,6 +33,9 @@ struct Family {
 
 fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
+        _ if kernel.starts_with("factor/incomplete_cholesky") => {
+            Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
@@ -43,6 +48,8 @@ fn family(kernel: &str) -> Option<Family> {
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
         "sort" => Family { arguments: sort::arguments, cost_cases: sort::cost_cases },
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
+        "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
+        "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
         _ => return None,
     })
 }

@@ -61,10 +61,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr overflows.
-    pub fn start<A: LinearOperator<T> + ?Sized>(
-        &mut self,
-        problem: &LinearSystem<'_, T, A>,
-    ) -> Result<(), Error> {
+    pub fn start<A: LinearOperator<T>>(&mut self, problem: &LinearSystem<'_, T, A>) -> Result<(), Error> {
         self.prepare(problem, None)
     }
 
@@ -72,7 +69,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_from<A: LinearOperator<T> + ?Sized>(
+    pub fn start_from<A: LinearOperator<T>>(
         &mut self,
         problem: &LinearSystem<'_, T, A>,
         initial: &[T],
@@ -80,7 +77,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
         self.prepare(problem, Some(initial))
     }
 
-    fn prepare<A: LinearOperator<T> + ?Sized>(
+    fn prepare<A: LinearOperator<T>>(
         &mut self,
         problem: &LinearSystem<'_, T, A>,
         initial: Option<&[T]>,
@@ -109,22 +106,21 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     }
 
     /// One step, bounded in cost; call it after a start, with the same problem.
-    #[inline]
-    pub fn step<A: LinearOperator<T> + ?Sized>(&mut self, problem: &LinearSystem<'_, T, A>) -> Step {
-        let Some([x, r, p, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
+    #[inline(always)]
+    pub fn step<A: LinearOperator<T>>(&mut self, problem: &LinearSystem<'_, T, A>) -> Step {
+        let Some([x, r, p, q]) = vectors(self.memory.borrow_mut(), problem.operator.rows()) else {
             return Step::Breakdown;
         };
-        problem.operator.apply(p, q);
-        let curvature = self.space.dot(p, q);
+        let curvature = problem.operator.apply_dot(&self.space, p, q);
+        let before = self.residual_squared;
         // Also false of NaN, which every non-finite number met so far ends in.
         if curvature > T::ZERO {
-            let step_length = self.residual_squared / curvature;
-            self.space.axpy(step_length, p, x);
+            let step_length = before / curvature;
             let residual_squared = self.space.axpy_dot(-step_length, q, r);
-            self.space.xpby(r, residual_squared / self.residual_squared, p);
+            self.space.axpy_xpby(step_length, r, residual_squared / before, p, x);
             self.residual_squared = residual_squared;
             Step::Advanced
-        } else if self.residual_squared == T::ZERO {
+        } else if before == T::ZERO {
             Step::Finished
         } else {
             Step::Breakdown
@@ -135,7 +131,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     ///
     /// # Errors
     /// As [`start`](Self::start); [`Error::Setting`]; [`Error::Breakdown`] if the iterate ends non-finite.
-    pub fn solve<A: LinearOperator<T> + ?Sized>(
+    pub fn solve<A: LinearOperator<T>>(
         &mut self,
         problem: &LinearSystem<'_, T, A>,
         stop: &Stop<T>,
@@ -148,7 +144,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     ///
     /// # Errors
     /// As [`solve`](Self::solve).
-    pub fn resume<A: LinearOperator<T> + ?Sized>(
+    pub fn resume<A: LinearOperator<T>>(
         &mut self,
         problem: &LinearSystem<'_, T, A>,
         stop: &Stop<T>,
@@ -169,6 +165,16 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     }
 }
 
+/// [`split`] in four without a loop: the lengths are known before anything is unrolled, and a step on an array reads each number
+/// once.
+#[inline(always)]
+fn vectors<T>(memory: &mut [T], n: usize) -> Option<[&mut [T]; 4]> {
+    let (x, rest) = memory.split_at_mut_checked(n)?;
+    let (r, rest) = rest.split_at_mut_checked(n)?;
+    let (p, rest) = rest.split_at_mut_checked(n)?;
+    Some([x, r, p, rest.get_mut(..n)?])
+}
+
 /// Refuses a start whose rᵀr overflows.
 pub(super) fn finite<T: Real>(residual_squared: T) -> Result<(), Error> {
     if residual_squared.is_finite() {
@@ -177,8 +183,8 @@ pub(super) fn finite<T: Real>(residual_squared: T) -> Result<(), Error> {
     Err(Error::Breakdown { what: "a finite square of the residual's norm", index: 0 })
 }
 
-impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized>
-    Iteration<T, LinearSystem<'_, T, A>> for Cg<T, B, S>
+impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T>> Iteration<T, LinearSystem<'_, T, A>>
+    for Cg<T, B, S>
 {
     #[inline]
     fn step(&mut self, problem: &LinearSystem<'_, T, A>) -> Step {

@@ -80,7 +80,7 @@ pub(super) fn run<T: Real, P: ?Sized>(
 }
 
 /// The first K·n entries of the lent memory as K vectors of length n.
-#[inline(always)]
+#[inline]
 pub(super) fn split<const K: usize, T>(memory: &mut [T], n: usize) -> Option<[&mut [T]; K]> {
     let mut vectors = [(); K].map(|()| <&mut [T]>::default());
     let mut rest = memory;

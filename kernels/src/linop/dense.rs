@@ -1,9 +1,7 @@
 use super::{Adjoint, LinearOperator};
-use crate::blas::dot_unchecked;
+use crate::blas::{dot_unchecked, matvec, matvec_fixed};
+use crate::space::Space;
 use crate::{Error, Real, check_finite, check_length};
-
-/// Rows whose sums stay in registers while the columns are walked.
-const TILE: usize = 8;
 
 /// A dense matrix, column-major: y = Ax, yᵢ = Σⱼ aᵢⱼxⱼ in natural order.
 ///
@@ -48,29 +46,8 @@ impl<T: Real> LinearOperator<T> for Dense<'_, T> {
         self.columns
     }
     fn apply(&self, x: &[T], y: &mut [T]) {
-        let rows = self.rows.max(1);
-        let (tiles, rest) = y.as_chunks_mut::<TILE>();
-        let mut first = 0;
-        for tile in tiles {
-            let mut sums = [T::NEGATIVE_ZERO; TILE];
-            for (column, &x) in self.entries.chunks_exact(rows).zip(x) {
-                let entries = column.get(first..).and_then(|column| column.first_chunk::<TILE>());
-                for (sum, &entry) in sums.iter_mut().zip(entries.into_iter().flatten()) {
-                    *sum += entry * x;
-                }
-            }
-            *tile = sums;
-            first += TILE;
-        }
-        for (offset, y) in rest.iter_mut().enumerate() {
-            let mut sum = T::NEGATIVE_ZERO;
-            for (column, &x) in self.entries.chunks_exact(rows).zip(x) {
-                if let Some(&entry) = column.get(first + offset) {
-                    sum += entry * x;
-                }
-            }
-            *y = sum;
-        }
+        // Other lengths than those promised are refused, and change nothing.
+        let _ = matvec(self.entries, x, y);
     }
 }
 
@@ -122,27 +99,17 @@ impl<T: Real, const M: usize, const N: usize> LinearOperator<T> for FixedDense<'
     }
     #[inline(always)]
     fn apply(&self, x: &[T], y: &mut [T]) {
-        let (Some(x), Some(y)) = (x.first_chunk::<N>(), y.first_chunk_mut::<M>()) else { return };
-        let (tiles, rest) = y.as_chunks_mut::<TILE>();
-        for (tile, y) in tiles.iter_mut().enumerate() {
-            let mut sums = [T::NEGATIVE_ZERO; TILE];
-            for (column, &x) in self.columns.iter().zip(x) {
-                let entries = column.as_chunks::<TILE>().0.get(tile);
-                for (sum, &entry) in sums.iter_mut().zip(entries.into_iter().flatten()) {
-                    *sum += entry * x;
-                }
-            }
-            *y = sums;
+        if let (Some(x), Some(y)) = (x.first_chunk(), y.first_chunk_mut()) {
+            matvec_fixed(self.columns, x, y);
         }
-        for (offset, y) in rest.iter_mut().enumerate() {
-            let mut sum = T::NEGATIVE_ZERO;
-            for (column, &x) in self.columns.iter().zip(x) {
-                if let Some(&entry) = column.as_chunks::<TILE>().1.get(offset) {
-                    sum += entry * x;
-                }
-            }
-            *y = sum;
-        }
+    }
+    #[inline(always)]
+    fn apply_dot<S: Space<T>>(&self, space: &S, x: &[T], y: &mut [T]) -> T {
+        let (Some(x), Some(y)) = (x.first_chunk::<N>(), y.first_chunk_mut::<M>()) else { return T::ZERO };
+        let (direction, mut product) = (*x, [T::ZERO; M]);
+        matvec_fixed(self.columns, &direction, &mut product);
+        *y = product;
+        space.dot(&direction, &product)
     }
 }
 

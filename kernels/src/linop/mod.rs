@@ -26,6 +26,9 @@ pub use diagonal::{Diagonal, Identity};
 pub use stencil::{Stencil5, Stencil7};
 pub use symmetric_csr::SymmetricCsr;
 
+use crate::Real;
+use crate::space::Space;
+
 /// A linear map A from Rⁿ to Rᵐ.
 ///
 /// Solvers compare [`rows`](Self::rows) and [`columns`](Self::columns) with their vectors once, on entry, and call
@@ -38,6 +41,17 @@ pub trait LinearOperator<T> {
     fn columns(&self) -> usize;
     /// y ← Ax.
     fn apply(&self, x: &[T], y: &mut [T]);
+    /// y ← Ax, then xᵀy in the given space, for a square A. An operator whose size is known at compile time keeps x in
+    /// registers; the bits are those of [`apply`](Self::apply) followed by [`Space::dot`].
+    #[inline(always)]
+    fn apply_dot<S: Space<T>>(&self, space: &S, x: &[T], y: &mut [T]) -> T
+    where
+        Self: Sized,
+        T: Real,
+    {
+        self.apply(x, y);
+        space.dot(x, y)
+    }
 }
 
 /// A linear map whose adjoint can be applied as well.

@@ -34,4 +34,11 @@ pub trait Space<T: Real> {
         self.axpy(a, x, y);
         self.dot(y, y)
     }
+    /// y ← y + a·p, then p ← x + b·p, in one pass over memory. Same bits as [`axpy`](Self::axpy) followed by
+    /// [`xpby`](Self::xpby).
+    #[inline]
+    fn axpy_xpby(&self, a: T, x: &[T], b: T, p: &mut [T], y: &mut [T]) {
+        self.axpy(a, p, y);
+        self.xpby(x, b, p);
+    }
 }

@@ -1,0 +1,126 @@
+//! Krylov methods.
+
+use super::linop::columns;
+use crate::{Call, CallError, Scalar};
+use quern_kernels::factor::IncompleteCholesky;
+use quern_kernels::krylov::{
+    Cg, Gmres, LeastSquaresStop, LinearSystem, Lsqr, Minres, PreconditionedCg, Report, Stop,
+};
+use quern_kernels::linop::{Dense, Diagonal, FixedDense, Identity, SymmetricCsr};
+
+endpoints! {
+    "krylov/cg" => cg;
+    "krylov/cg_step" => cg_step;
+    "krylov/preconditioned_cg" => preconditioned_cg;
+    "krylov/minres" => minres;
+    "krylov/gmres" => gmres;
+    "krylov/lsqr" => lsqr;
+}
+
+/// rtol, atol, largest number of iterations.
+fn stop<T: Scalar>(call: &mut Call<'_>) -> Result<Stop<T>, CallError> {
+    Ok(Stop {
+        relative_tolerance: call.scalar()?,
+        absolute_tolerance: call.scalar()?,
+        max_iterations: call.size()?,
+    })
+}
+
+/// The report, then x.
+fn answer<T: Scalar>(call: &mut Call<'_>, report: &Report<T>, x: &[T]) -> Result<(), CallError> {
+    call.answer_size(report.status as usize)?;
+    call.answer_size(report.iterations)?;
+    call.answer_size(report.recurrence_iterations)?;
+    call.answer_scalar(report.residual_norm)?;
+    call.answer_scalar(report.right_hand_side_norm)?;
+    call.answer_vector(x)
+}
+
+/// n, A, b, stop → report, x.
+fn cg<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let n = call.size()?;
+    let matrix = Dense::new(n, n, call.vector()?)?;
+    let problem = LinearSystem::new(&matrix, call.vector::<T>()?);
+    let stop = stop(call)?;
+    let mut solver = Cg::new(call.lend::<T>(Cg::scalars(n))?);
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())
+}
+
+/// A of 8×8, b, number of steps → the last step's outcome, rᵀr, x. The last step is measured.
+fn cg_step<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let entries = call.array::<T, 64>()?;
+    let right_hand_side = call.array::<T, 8>()?;
+    let steps = call.size()?.clamp(1, 64);
+    let matrix = FixedDense::new(columns(entries)?)?;
+    let problem = LinearSystem::new(&matrix, right_hand_side);
+    let mut solver = Cg::new([T::ZERO; Cg::scalars(8)]);
+    solver.start(&problem)?;
+    for _ in 1..steps {
+        solver.step(&problem);
+    }
+    let outcome = call.measure(|| solver.step(&problem));
+    call.answer_size(outcome as usize)?;
+    call.answer_scalar(solver.residual_squared())?;
+    call.answer_vector(solver.solution())
+}
+
+/// Row pointers, column indices, values of the lower triangle, shift, b, stop → report, x. The preconditioner is IC(0) with this shift.
+fn preconditioned_cg<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let matrix = SymmetricCsr::new(call.indices()?, call.indices()?, call.vector::<T>()?)?;
+    let shift = call.scalar()?;
+    let right_hand_side = call.vector()?;
+    let stop = stop(call)?;
+    let factor = IncompleteCholesky::factor(&matrix, shift, call.lend(matrix.values().len())?)?;
+    let problem = LinearSystem::new(&matrix, right_hand_side).preconditioned(&factor);
+    let memory = call.lend::<T>(PreconditionedCg::scalars(problem.right_hand_side.len()))?;
+    let mut solver = PreconditionedCg::new(memory);
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())
+}
+
+/// Row pointers, column indices, values of the lower triangle, b, stop → report, x.
+fn minres<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let matrix = SymmetricCsr::new(call.indices()?, call.indices()?, call.vector::<T>()?)?;
+    let right_hand_side = call.vector()?;
+    let stop = stop(call)?;
+    let identity = Identity::new(right_hand_side.len());
+    let problem = LinearSystem::new(&matrix, right_hand_side).preconditioned(&identity);
+    let mut solver = Minres::new(call.lend::<T>(Minres::scalars(problem.right_hand_side.len()))?);
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())
+}
+
+/// n, A, the diagonal of the right preconditioner, b, restart length, stop → report, x.
+fn gmres<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let n = call.size()?;
+    let matrix = Dense::new(n, n, call.vector()?)?;
+    let preconditioner = Diagonal::new(call.vector()?)?;
+    let problem = LinearSystem::new(&matrix, call.vector()?).preconditioned(&preconditioner);
+    let restart_length = call.size()?;
+    let stop = stop(call)?;
+    let mut solver = Gmres::new(call.lend::<T>(Gmres::scalars(n, restart_length))?, restart_length)?;
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())
+}
+
+/// m, n, A, b, ATOL, BTOL, largest number of iterations → status, iterations, ‖r‖, ‖Aᵀr‖, ‖x‖, ‖A‖, x.
+fn lsqr<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let (rows, columns) = (call.size()?, call.size()?);
+    let matrix = Dense::new(rows, columns, call.vector()?)?;
+    let problem = LinearSystem::new(&matrix, call.vector()?);
+    let stop = LeastSquaresStop {
+        operator_tolerance: call.scalar()?,
+        right_hand_side_tolerance: call.scalar()?,
+        max_iterations: call.size()?,
+    };
+    let mut solver = Lsqr::new(call.lend::<T>(Lsqr::scalars(rows, columns))?);
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    call.answer_size(report.status as usize)?;
+    call.answer_size(report.iterations)?;
+    call.answer_scalar(report.residual_norm)?;
+    call.answer_scalar(report.normal_residual_norm)?;
+    call.answer_scalar(report.solution_norm)?;
+    call.answer_scalar(report.operator_norm)?;
+    call.answer_vector(solver.solution())
+}
