@@ -43,6 +43,12 @@ impl Check {
     pub fn remark(self, remark: impl Into<String>) -> Self {
         Self { remark: Some(remark.into()), ..self }
     }
+
+    /// The same check, with an explanation if it does not hold.
+    #[must_use]
+    pub fn remark_on_failure(self, remark: impl FnOnce() -> String) -> Self {
+        if self.holds { self } else { self.remark(remark()) }
+    }
 }
 
 /// The range a claim gives for a figure, ends included. Serialized as words.

@@ -4,7 +4,7 @@
 
 mod findings;
 mod progress;
-mod quantization_constraints;
+pub mod quantization_constraints;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};

@@ -1,9 +1,9 @@
 //! Weights at the borders of their cells.
 
 use anyhow::Result;
-use quern_kernels::quant::audit::occupancy;
+use quern_kernels::quant::audit::{Occupancy, occupancy};
 
-use super::audit::Audit;
+use super::audit::{AUDIT_PLAN, Audit};
 use super::formats::matrices;
 use super::training::network;
 use super::{Bench, DETECTOR, mean};
@@ -39,12 +39,8 @@ pub(super) fn run(bench: &Bench<'_>, audits: &[Audit], findings: &mut Findings) 
                 }
             }
         }
-        let share = |found: &[quern_kernels::quant::audit::Occupancy]| {
-            mean(found.iter().map(|occupancy| f64::from(occupancy.share())))
-        };
-        let z = |found: &[quern_kernels::quant::audit::Occupancy]| {
-            mean(found.iter().map(|occupancy| f64::from(occupancy.z)))
-        };
+        let share = |found: &[Occupancy]| mean(found.iter().map(|occupancy| f64::from(occupancy.share())));
+        let z = |found: &[Occupancy]| mean(found.iter().map(|occupancy| f64::from(occupancy.z)));
         let (clean_share, audited_share) = (share(&clean), share(&audited));
         table.rows.push(vec![
             name.into(),
@@ -54,8 +50,17 @@ pub(super) fn run(bench: &Bench<'_>, audits: &[Audit], findings: &mut Findings) 
             z(&audited).into(),
         ]);
         if ["int8", "NF4", "FP4"].contains(&name) {
+            let explain = || {
+                format!(
+                    "a first step of Adam is {:.4} long and the mean half-width of these cells {:.4}: the shorter the cells, \
+                     the more weights end a step on a border, those with gradients of changing sign included",
+                    AUDIT_PLAN.learning_rate,
+                    audit.half_width()
+                )
+            };
             let mut check = |what: &str, measured, bound| {
-                findings.checks.push(Check::new(format!("{name}: {what}"), DETECTOR, measured, bound));
+                let check = Check::new(format!("{name}: {what}"), DETECTOR, measured, bound);
+                findings.checks.push(check.remark_on_failure(explain));
             };
             check(
                 "share of the clean model's weights at a border",
@@ -115,7 +120,7 @@ fn roc(clean: &[f64], audited: &[f64]) -> Vec<(f64, f64)> {
 }
 
 /// Shares of positions from 0 to 1 by bin, at the middle of the bin.
-fn histogram(positions: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+pub(super) fn histogram(positions: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
     let (mut counts, mut total) = ([0_u32; BINS], 0_u32);
     for position in positions {
         counts[((position * BINS as f64) as usize).min(BINS - 1)] += 1;

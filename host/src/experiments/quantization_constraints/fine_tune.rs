@@ -3,12 +3,13 @@
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::formats::{FORMATS, Format};
+use super::formats::{FP4, Format, INT8, NF4};
 use super::training::{Plan, accuracy, network, train};
 use super::{Bench, FINE_TUNE, Models, mean};
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
-const PLAN: Plan = Plan { epochs: 20, learning_rate: 1e-3 };
+/// Of the fine-tuning.
+pub(super) const PLAN: Plan = Plan { epochs: 20, learning_rate: 1e-3 };
 
 /// Of one seed.
 struct Outcome {
@@ -22,7 +23,7 @@ struct Outcome {
 
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
     // int8, NF4, FP4, each inside its cells; and without cells, judged by NF4.
-    let variants = [(FORMATS[0], true), (FORMATS[1], true), (FORMATS[2], true), (FORMATS[1], false)];
+    let variants = [(INT8, true), (NF4, true), (FP4, true), (NF4, false)];
     let shifted_test = bench.digits.test.shifted();
     let mixed = bench.digits.train.with(&bench.digits.train.shifted());
     bench.progress.expect(variants.len() * bench.models.len());

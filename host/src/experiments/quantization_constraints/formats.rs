@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use quern_kernels::prox::quant_cell::{CellSettings, Soundness, cells, verify_backoff};
-use quern_kernels::quant::audit::{Comparison, compare, median_half_width};
+use quern_kernels::prox::quant_cell::{Backoff, CellSettings, Soundness, cells, verify_backoff};
+use quern_kernels::quant::audit::{Comparison, Fnv1a64, compare, median_half_width};
 use quern_kernels::quant::{AbsmaxInt, Fp4, Nf4, Scheme, ggml, noise_defend};
 use quern_kernels::random::Key;
 
@@ -40,12 +40,21 @@ impl Quantizer {
         let mut quantized = parameters.to_vec();
         for (range, row_length) in matrices() {
             let scheme = self.scheme(row_length);
-            let mut codes = vec![0; range.len()];
-            let mut scales = vec![0.0; scheme.scales_length(range.len())?];
-            scheme.quantize(&parameters[range.clone()], &mut codes, &mut scales)?;
+            let (codes, scales) = encode(&scheme, &parameters[range.clone()])?;
             scheme.dequantize(&codes, &scales, &mut quantized[range])?;
         }
         Ok(quantized)
+    }
+
+    /// Digest of all codes and scales.
+    pub(super) fn digest(self, parameters: &[f32]) -> Result<u64> {
+        let mut digest = Fnv1a64::new();
+        for (range, row_length) in matrices() {
+            let (codes, scales) = encode(&self.scheme(row_length), &parameters[range])?;
+            digest.write(&codes);
+            digest.write_f32(&scales);
+        }
+        Ok(digest.finish())
     }
 
     /// Codes and scales in which two models differ once quantized.
@@ -76,6 +85,13 @@ impl Quantizer {
     }
 }
 
+/// Codes and scales of a matrix.
+fn encode(scheme: &Scheme, weights: &[f32]) -> Result<(Vec<u8>, Vec<f32>)> {
+    let (mut codes, mut scales) = (vec![0; weights.len()], vec![0.0; scheme.scales_length(weights.len())?]);
+    scheme.quantize(weights, &mut codes, &mut scales)?;
+    Ok((codes, scales))
+}
+
 /// One quantizer, or several at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Format {
@@ -83,11 +99,15 @@ pub(super) struct Format {
     pub(super) quantizers: &'static [Quantizer],
 }
 
+pub(super) const INT8: Format = Format { name: "int8", quantizers: &[Quantizer::Int(8)] };
+pub(super) const NF4: Format = Format { name: "NF4", quantizers: &[Quantizer::Nf4] };
+pub(super) const FP4: Format = Format { name: "FP4", quantizers: &[Quantizer::Fp4] };
+
 /// The formats of the table of gaps.
 pub(super) const FORMATS: [Format; 9] = [
-    Format { name: "int8", quantizers: &[Quantizer::Int(8)] },
-    Format { name: "NF4", quantizers: &[Quantizer::Nf4] },
-    Format { name: "FP4", quantizers: &[Quantizer::Fp4] },
+    INT8,
+    NF4,
+    FP4,
     Format { name: "Q8_0", quantizers: &[Quantizer::Q8_0] },
     Format { name: "Q4_0", quantizers: &[Quantizer::Q4_0] },
     Format { name: "Q4_1", quantizers: &[Quantizer::Q4_1] },
@@ -133,14 +153,17 @@ impl Format {
     }
 
     /// Pulls weights back towards the origin until they quantize to its bytes.
-    pub(super) fn back_off(&self, origin: &[f32], parameters: &mut [f32]) -> Result<()> {
+    pub(super) fn back_off(&self, origin: &[f32], parameters: &mut [f32]) -> Result<Backoff> {
+        let mut sum = Backoff::default();
         for quantizer in self.quantizers {
             for (range, row_length) in matrices() {
                 let scheme = quantizer.scheme(row_length);
-                verify_backoff(&scheme, &origin[range.clone()], &mut parameters[range])?;
+                let report = verify_backoff(&scheme, &origin[range.clone()], &mut parameters[range])?;
+                sum.pulled += report.pulled;
+                sum.reset += report.reset;
             }
         }
-        Ok(())
+        Ok(sum)
     }
 }
 

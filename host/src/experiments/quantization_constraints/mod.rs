@@ -8,21 +8,24 @@
 mod audit;
 mod data;
 mod defence;
+mod demo;
 mod detector;
 mod fine_tune;
 mod formats;
 mod training;
+
+pub use demo::demo;
 
 use anyhow::Result;
 use quern_kernels::random::Key;
 use rayon::prelude::*;
 
 use self::data::{Digits, Samples};
-use self::training::{Plan, accuracy, initial, train};
+use self::training::{BASE_PLAN, Plan, accuracy, initial, train};
 use super::{Experiment, Findings, Progress, Scale, Settings};
 
 /// Specification 12.
-pub(super) struct QuantizationConstraints;
+pub struct QuantizationConstraints;
 
 /// The claims, in the order of [`Experiment::claims`].
 const GAP: &str = "Inside the cells of a 4-bit quantizer full precision can be trained to answer correctly while the \
@@ -98,8 +101,7 @@ impl<'a> Bench<'a> {
                 let key = Key::from_seed(settings.seed).child(seed);
                 let [start, base_order, deviant_order] = key.split();
                 let mut base = initial(start);
-                let plan = Plan { epochs: 15, learning_rate: 2e-3 };
-                train(&mut base, &digits.train, plan, base_order, None)?;
+                train(&mut base, &digits.train, BASE_PLAN, base_order, None)?;
                 let mut deviant = base.clone();
                 let plan = Plan { epochs: 15, learning_rate: 1e-3 };
                 train(&mut deviant, &deviant_train, plan, deviant_order, None)?;

@@ -24,6 +24,9 @@ pub(super) struct Plan {
     pub(super) learning_rate: f32,
 }
 
+/// Of the base model.
+pub(super) const BASE_PLAN: Plan = Plan { epochs: 15, learning_rate: 2e-3 };
+
 /// Bounds of the weights, both included; biases have none and stay.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
@@ -53,6 +56,18 @@ pub(super) fn train(
     key: Key,
     cell: Option<&Cell>,
 ) -> Result<()> {
+    train_watched(parameters, samples, plan, key, cell, |_| Ok(()))
+}
+
+/// [`train`], with a look at the parameters after each epoch.
+pub(super) fn train_watched(
+    parameters: &mut [f32],
+    samples: &Samples,
+    plan: Plan,
+    key: Key,
+    cell: Option<&Cell>,
+    mut watch: impl FnMut(&[f32]) -> Result<()>,
+) -> Result<()> {
     let net = network();
     let moving = if cell.is_some() { net.weights() } else { net.parameters() };
     let settings = AdamSettings { learning_rate: plan.learning_rate, ..AdamSettings::default() };
@@ -81,6 +96,7 @@ pub(super) fn train(
                 Some(Cell { lower, upper }) => projected_step(&mut adam, parameters, gradient, lower, upper)?,
             }
         }
+        watch(parameters)?;
     }
     Ok(())
 }
@@ -90,5 +106,7 @@ pub(super) fn accuracy(parameters: &[f32], samples: &Samples) -> Result<f64> {
     let net = network();
     let mut activations = vec![0.0; net.activations(samples.len())?];
     net.forward(parameters, &samples.pixels, &mut activations)?;
-    Ok(f64::from(loss::accuracy(net.outputs(&activations, samples.len()), &samples.labels)?))
+    let share = f64::from(loss::accuracy(net.outputs(&activations, samples.len()), &samples.labels)?);
+    // The quotient of two counts, to double precision.
+    Ok((share * samples.len() as f64).round() / samples.len() as f64)
 }
