@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use quern::experiments::quantization_constraints::demo;
 use quern::experiments::{self, Scale, Settings};
 use quern::instances::{self, InstanceResult};
 use quern::place::{Board, Native, Qemu, boards};
@@ -22,12 +23,12 @@ const MEMORY_BYTES: usize = 256 * 1024;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  quern demo                   writes quern-report and names the page to open
+  quern demo                   writes quern-demo and names the page to open
   quern demo --out somewhere   writes another folder
   quern demo --board rv32      compares with another emulated board")]
 pub(crate) struct Demo {
     /// The folder to write.
-    #[arg(long, value_name = "DIR", default_value = "quern-report")]
+    #[arg(long, value_name = "DIR", default_value = "quern-demo")]
     out: PathBuf,
     /// The board to compare with; `quern board list` names them.
     #[arg(long, default_value = "mps2-an386")]
@@ -45,7 +46,7 @@ impl Demo {
         eprintln!("Fine-tuning inside the quantization cells, on this machine");
         let settings = Settings { scale: Scale::Quick, seed: 0, data: None, threads: 0 };
         let (mut record, findings) =
-            run::observe(experiment, &settings, |progress| experiment.run(&settings, progress))?;
+            run::observe(experiment, &settings, |progress| demo(&settings, progress))?;
         run::print(&record)?;
 
         eprintln!("Building the image for {} and running the board-sized problem on both", board.name);

@@ -63,11 +63,7 @@ impl Folder {
         }
         for plot in &findings.plots {
             let name = named(&plot.name)?;
-            ensure!(
-                findings.tables.iter().all(|table| table.name != plot.name),
-                "{name}: a table and a plot have the same name"
-            );
-            files.push((folder.join(format!("{name}.csv")), curves(plot)?));
+            files.push((folder.join(format!("{name}.curves.csv")), curves(plot)?));
             files.push((folder.join(format!("{name}.svg")), figure::svg(plot)?.into_bytes()));
             files.push((folder.join(format!("{name}.png")), figure::png(plot)?));
         }
@@ -93,7 +89,7 @@ impl Folder {
             let plots = old
                 .plots
                 .iter()
-                .flat_map(|plot| ["csv", "svg", "png"].map(|kind| format!("{}.{kind}", plot.name)));
+                .flat_map(|plot| ["curves.csv", "svg", "png"].map(|kind| format!("{}.{kind}", plot.name)));
             for name in tables.chain(plots).filter(|name| named(name).is_ok()) {
                 let path = folder.join(name);
                 if files.iter().all(|(kept, _)| *kept != path) {

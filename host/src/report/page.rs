@@ -86,8 +86,8 @@ fn section(page: &mut String, record: &Record, folder: &Path) {
                 Err(_) => *page += &format!("<p>{}</p>", escape(&plot.title)),
             }
             *page += "<figcaption>";
-            for kind in ["svg", "png", "csv"] {
-                *page += &format!("<a href=\"{slug}/{name}.{kind}\">{}</a>", kind.to_uppercase());
+            for (kind, label) in [("svg", "SVG"), ("png", "PNG"), ("curves.csv", "CSV")] {
+                *page += &format!("<a href=\"{slug}/{name}.{kind}\">{label}</a>");
             }
             *page += "</figcaption>\n</figure>\n";
         }
