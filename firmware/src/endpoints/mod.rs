@@ -62,6 +62,7 @@ macro_rules! endpoints {
     };
 }
 
+mod application;
 mod blas;
 mod link;
 mod loss;
@@ -83,6 +84,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    application::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

@@ -102,6 +102,42 @@ pub const BOARDS: &[Board] = &[
         case_bytes: 40_000,
         cases: 1000,
     },
+    Board {
+        name: "nrf52840-dk",
+        summary: "Cortex-M4F, single-precision floating-point unit; silicon",
+        triple: "thumbv7em-none-eabihf",
+        target: Target::Probe { chip: "nRF52840_xxAA" },
+        tick: Tick::Cycles,
+        case_bytes: 40_000,
+        cases: 1000,
+    },
+    Board {
+        name: "nucleo-f446re",
+        summary: "Cortex-M4F, single-precision floating-point unit; silicon",
+        triple: "thumbv7em-none-eabihf",
+        target: Target::Probe { chip: "STM32F446RE" },
+        tick: Tick::Cycles,
+        case_bytes: 40_000,
+        cases: 1000,
+    },
+    Board {
+        name: "rpi-pico",
+        summary: "Cortex-M0+, no floating-point unit; silicon",
+        triple: "thumbv6m-none-eabi",
+        target: Target::Probe { chip: "RP2040" },
+        tick: Tick::Cycles,
+        case_bytes: 40_000,
+        cases: 1000,
+    },
+    Board {
+        name: "rpi-pico-2",
+        summary: "Cortex-M33, single-precision floating-point unit; silicon",
+        triple: "thumbv8m.main-none-eabihf",
+        target: Target::Probe { chip: "RP235x" },
+        tick: Tick::Cycles,
+        case_bytes: 40_000,
+        cases: 1000,
+    },
 ];
 
 /// The board of this name.

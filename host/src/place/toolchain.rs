@@ -39,6 +39,15 @@ pub fn build_image(board: &Board) -> Result<PathBuf> {
     Ok(image)
 }
 
+/// Builds an example of `firmware/examples` for `board`, and returns its path.
+///
+/// # Errors
+/// As [`build_image`].
+pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
+    let folder = cargo(board.triple, &["build", "--example", example, "--features", board.name])?;
+    Ok(folder.join("examples").join(example))
+}
+
 /// Builds the library that exports each endpoint as a symbol, for the target of `board`, and returns its folder.
 ///
 /// # Errors
@@ -60,6 +69,8 @@ fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
         .args(arguments)
         .args(["--quiet", "--release", "--package", "quern-firmware", "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
+        // Without this, defmt keeps errors only.
+        .env("DEFMT_LOG", "info")
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::null())
         .stdout(Stdio::null());

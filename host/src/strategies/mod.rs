@@ -1,6 +1,7 @@
 //! Generators of a kernel's arguments, a module a family: the native property tests and the tests on a board draw from
 //! the same ones, and shrink with them.
 
+pub mod application;
 pub mod blas;
 pub mod link;
 pub mod loss;
@@ -37,6 +38,7 @@ fn family(kernel: &str) -> Option<Family> {
         "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
         "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
+        "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use quern::costs::{self, Row};
-use quern::place::Qemu;
+use quern::place::Wired;
 use serde::Serialize;
 
 use super::board;
@@ -41,11 +41,10 @@ struct Document {
 impl Cost {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let board = board(&self.board)?;
-        let mut emulator = Qemu::start(board)?;
+        let mut wired = Wired::start(board, None)?;
         let progress = output::spinner();
-        let rows = costs::measure(board, &mut emulator, &self.kernel, &|name| {
-            progress.set_message(name.to_owned())
-        })?;
+        let rows =
+            costs::measure(board, &mut wired, &self.kernel, &|name| progress.set_message(name.to_owned()))?;
         progress.finish_and_clear();
         if rows.is_empty() {
             bail!("--kernel: no kernel's or instance's name contains {}", self.kernel);
