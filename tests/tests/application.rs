@@ -5,11 +5,15 @@ use quern_firmware::ScalarKind;
 
 fn run(arguments: [i64; 4]) -> Result<[i64; 4], String> {
     let arguments = arguments.map(Argument::Integer);
-    let answer = Native::new(4096, 1024).call("application/online-learner", ScalarKind::F32, &arguments, 0).unwrap();
+    let answer =
+        Native::new(4096, 1024).call("application/online-learner", ScalarKind::F32, &arguments, 0).unwrap();
     answer.outcome.map(|results| match results[..] {
-        [Argument::Integer(hash), Argument::Integer(alarms), Argument::Integer(missed), Argument::Integer(first)] => {
-            [hash, alarms, missed, first]
-        }
+        [
+            Argument::Integer(hash),
+            Argument::Integer(alarms),
+            Argument::Integer(missed),
+            Argument::Integer(first),
+        ] => [hash, alarms, missed, first],
         _ => panic!("unexpected results {results:?}"),
     })
 }

@@ -21,7 +21,11 @@ fn check_vector_table(board: &Board, image: &Path) {
     assert_eq!(u64::from(stack), ram.origin + ram.length, "{}: initial stack pointer", board.name);
     assert_eq!(reset & 1, 1, "{}: the reset vector is not Thumb code", board.name);
     let reset = u64::from(reset);
-    assert!((flash.origin..flash.origin + flash.length).contains(&reset), "{}: reset at {reset:#x}", board.name);
+    assert!(
+        (flash.origin..flash.origin + flash.length).contains(&reset),
+        "{}: reset at {reset:#x}",
+        board.name
+    );
 }
 
 /// RP2040 Datasheet, 2.8.1.3.1: the second stage is 256 bytes, the last four the checksum of the others.

@@ -252,7 +252,7 @@ mod tests {
     fn without_a_fault_there_is_no_alarm_and_the_prediction_beats_the_last_value() {
         for seed in 0..20 {
             let (alarms, residual) = run(seed, Fault::None, 0, 2000, 1000);
-            // 40,000 residuals of a detector that errs once in 770,000: one alarm in all has probability 0.05.
+            // 40,000 residuals of a detector that errs once in 800,000: one alarm in all has probability 0.05.
             assert_eq!(alarms, [] as [u32; 0], "seed {seed}");
             // The last value as prediction would be off by the swing, (2·2π/48)²/2 = 0.034 in the mean of squares.
             assert!(residual < 0.034 / 10.0, "seed {seed}: {residual}");

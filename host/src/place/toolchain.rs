@@ -32,7 +32,7 @@ pub fn project_root() -> PathBuf {
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
 pub fn build_image(board: &Board) -> Result<PathBuf> {
-    let built = cargo(board.triple, &["build", "--bin", "board", "--features", board.name])?.join("board");
+    let built = cargo(board, &["build", "--bin", "board", "--features", board.name])?.join("board");
     // Boards that share a target share its output folder: keep each image under its board's name.
     let image = built.with_file_name(format!("{}.elf", board.name));
     std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
@@ -44,7 +44,7 @@ pub fn build_image(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
-    let folder = cargo(board.triple, &["build", "--example", example, "--features", board.name])?;
+    let folder = cargo(board, &["build", "--example", example, "--features", board.name])?;
     Ok(folder.join("examples").join(example))
 }
 
@@ -53,15 +53,16 @@ pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_static_library(board: &Board) -> Result<PathBuf> {
-    cargo(board.triple, &["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"])
+    cargo(board, &["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"])
 }
 
-/// Runs cargo for `quern-firmware` in release on `triple`; returns the folder of what it makes.
-fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
+/// Runs cargo for `quern-firmware` in release for `board`; returns the folder of what it makes.
+fn cargo(board: &Board, arguments: &[&str]) -> Result<PathBuf> {
     let root = project_root();
     if !root.join("Cargo.toml").is_file() {
         bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
     }
+    let Board { triple, opt_level, .. } = *board;
     let target_folder = root.join("target").join("boards");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo
@@ -69,6 +70,7 @@ fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
         .args(arguments)
         .args(["--quiet", "--release", "--package", "quern-firmware", "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
         // Without this, defmt keeps errors only.
         .env("DEFMT_LOG", "info")
         .env_remove("RUSTFLAGS")

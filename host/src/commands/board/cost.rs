@@ -12,8 +12,8 @@ use crate::commands::output;
 /// Prints what each kernel and instance costs on a board: instructions, flash, stack, lent memory, and whether a path that
 /// panics is linked in.
 ///
-/// Instructions are exact and repeat: the emulator's time is a count of instructions. Flash is that of the endpoint linked
-/// alone, beyond what any call needs.
+/// Instructions are exact and repeat: the emulator's time is a count of instructions. On silicon they are core
+/// cycles. Flash is that of the endpoint linked alone, beyond what any call needs.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
