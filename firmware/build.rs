@@ -28,11 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         [_] => {
             println!("cargo:rustc-link-search={}", output.display());
             // cortex-m-rt's script includes the memory map, riscv-rt's expects it beforehand.
-            if env::var("CARGO_CFG_TARGET_ARCH")? == "riscv32" {
-                println!("cargo:rustc-link-arg-bins=-Tmemory.x");
+            let memory = (env::var("CARGO_CFG_TARGET_ARCH")? == "riscv32").then_some("-Tmemory.x");
+            for argument in memory.into_iter().chain(["-Tlink.x", "-Tdefmt.x", "--nmagic"]) {
+                println!("cargo:rustc-link-arg-bins={argument}");
+                println!("cargo:rustc-link-arg-examples={argument}");
             }
-            println!("cargo:rustc-link-arg-bins=-Tlink.x");
-            println!("cargo:rustc-link-arg-bins=--nmagic");
         }
         _ => {
             return Err(

@@ -7,6 +7,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod application;
 mod arena;
 #[cfg(feature = "image")]
 pub mod board;

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use quern::costs::{self, Row};
-use quern::place::{Qemu, boards};
+use quern::place::{Wired, boards};
 
 fn measure(filter: &str) -> Result<Vec<Row>> {
     let board = boards::find("mps2-an386").expect("the board is in the table");
-    costs::measure(board, &mut Qemu::start(board)?, filter, &|_| {})
+    costs::measure(board, &mut Wired::start(board, None)?, filter, &|_| {})
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use quern::parity::{self, Comparison, Sampling};
-use quern::place::{Answer, Argument, Native, Place, Qemu, boards};
+use quern::place::{Answer, Argument, Native, Place, Wired, boards};
 use quern_firmware::{ScalarKind, endpoints};
 
 /// Another seed than the command's default, so that the two look at different cases.
@@ -10,12 +10,12 @@ const SEED: u64 = 2026;
 
 fn no_bit_differs(board: &str) -> Result<()> {
     let board = boards::find(board).expect("the board is in the table");
-    let mut emulator = Qemu::start(board)?;
-    let mut host = Native::twin(emulator.sizes());
+    let mut wired = Wired::start(board, None)?;
+    let mut host = Native::twin(wired.sizes());
     let sampling = Sampling { cases: board.cases, seed: SEED, case_bytes: board.case_bytes };
     let mut silent = Vec::new();
     for endpoint in endpoints::all() {
-        let comparison = parity::compare(&mut emulator, &mut host, endpoint, sampling)?;
+        let comparison = parity::compare(&mut wired, &mut host, endpoint, sampling)?;
         assert_eq!(comparison.differing, 0, "{comparison:#?}");
         if comparison.refused == comparison.cases {
             silent.push((comparison.kernel, comparison.scalar));

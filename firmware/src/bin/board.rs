@@ -13,6 +13,6 @@ fn main() -> ! {
 }
 
 #[panic_handler]
-fn panic(_information: &PanicInfo<'_>) -> ! {
-    board::stop(false)
+fn panic(information: &PanicInfo<'_>) -> ! {
+    board::panicked(information)
 }

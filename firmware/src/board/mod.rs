@@ -1,10 +1,16 @@
 //! The boards: each has its memory map (`<board>.memory.x`), and a file that names its clock, its wire and what it
 //! lends.
 
+#[cfg(feature = "cycles")]
+mod cycles;
+mod fault;
+mod log;
+#[cfg(feature = "probe")]
+mod rtt;
 #[cfg(feature = "qemu")]
 mod semihosting_wire;
 mod stack;
-#[cfg(all(target_arch = "arm", feature = "qemu"))]
+#[cfg(target_arch = "arm")]
 mod systick;
 
 #[cfg_attr(feature = "mps2-an385", path = "mps2_an385.rs")]
@@ -12,7 +18,13 @@ mod systick;
 #[cfg_attr(feature = "mps2-an505", path = "mps2_an505.rs")]
 #[cfg_attr(feature = "microbit", path = "microbit.rs")]
 #[cfg_attr(feature = "rv32", path = "rv32.rs")]
+#[cfg_attr(feature = "nrf52840-dk", path = "nrf52840_dk.rs")]
+#[cfg_attr(feature = "nucleo-f446re", path = "nucleo_f446re.rs")]
+#[cfg_attr(feature = "rpi-pico", path = "rpi_pico.rs")]
+#[cfg_attr(feature = "rpi-pico-2", path = "rpi_pico_2.rs")]
 mod this;
+
+pub use fault::panicked;
 
 use core::ptr::addr_of_mut;
 
@@ -30,9 +42,17 @@ pub fn serve() -> ! {
     // SAFETY: the entry point runs once, and nothing else names these statics.
     let (memory, frame, answer) =
         unsafe { (&mut *addr_of_mut!(MEMORY), &mut *addr_of_mut!(FRAME), &mut *addr_of_mut!(ANSWER)) };
+    let mut wire = this::wire();
+    defmt::info!(
+        "{=str} lends {=usize} bytes, answers with up to {=usize}, receives up to {=usize}",
+        this::NAME,
+        this::MEMORY_BYTES,
+        this::ANSWER_BYTES,
+        this::FRAME_BYTES
+    );
     let mut clock = this::clock();
     let place = Place { name: this::NAME, memory, answer, frame_bytes: 0, clock: &mut clock };
-    link::serve(&mut this::wire(), &mut Receiver::new(frame), place, stack::measure);
+    link::serve(&mut wire, &mut Receiver::new(frame), place, stack::measure);
     stop(true)
 }
 

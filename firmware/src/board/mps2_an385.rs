@@ -4,7 +4,7 @@ use cortex_m::Peripherals;
 
 use super::systick::SysTickClock;
 
-pub(super) use super::semihosting_wire::{open as wire, stop};
+pub(super) use super::semihosting_wire::{complain, log, open as wire, stop};
 
 pub(super) const NAME: &str = "mps2-an385";
 pub(super) const MEMORY_BYTES: usize = 56 * 1024;

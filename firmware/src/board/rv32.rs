@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use crate::Clock;
 
-pub(super) use super::semihosting_wire::{open as wire, stop};
+pub(super) use super::semihosting_wire::{complain, log, open as wire, stop};
 
 pub(super) const NAME: &str = "rv32";
 pub(super) const MEMORY_BYTES: usize = 56 * 1024;

@@ -1,5 +1,5 @@
 //! The emulator's wire: two files of the host, opened by semihosting, in the emulator's working directory. Where they are
-//! named pipes, a read waits for the host.
+//! named pipes, a read waits for the host. The log goes to a third.
 
 use embedded_io::{ErrorType, Read, Write};
 use semihosting::fs::File;
@@ -17,6 +17,29 @@ pub(super) fn open() -> SemihostingWire {
     SemihostingWire {
         to_board: File::open(c!("to-board")).ok(),
         from_board: File::create(c!("from-board")).ok(),
+    }
+}
+
+static mut LOG: Option<File> = None;
+
+/// Appends a piece of the log to the file `log`, best effort.
+pub(super) fn log(piece: &[u8]) {
+    // SAFETY: the log calls this in a critical section.
+    let log = unsafe { &mut *(&raw mut LOG) };
+    if log.is_none() {
+        *log = File::create(c!("log")).ok();
+    }
+    if let Some(log) = log {
+        // There is nowhere to say that the log is gone.
+        let _ = log.write_all(piece);
+    }
+}
+
+/// Writes a line to the emulator's standard error, best effort.
+pub(super) fn complain(message: core::fmt::Arguments<'_>) {
+    if let Ok(mut stderr) = semihosting::io::stderr() {
+        // There is nowhere else to say it.
+        let _ = stderr.write_fmt(format_args!("{message}\n"));
     }
 }
 

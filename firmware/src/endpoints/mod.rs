@@ -62,6 +62,7 @@ macro_rules! endpoints {
     };
 }
 
+mod application;
 mod blas;
 mod factor;
 mod incomplete_cholesky;
@@ -95,6 +96,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    application::ENDPOINTS,
 ];
 
 /// Every endpoint, family by family.

@@ -63,6 +63,7 @@ pub struct Reply<'a> {
 
 /// Why there is no result, in words and numbers that travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Failure<'a> {
     /// The kind of failure.
     pub kind: &'a str,

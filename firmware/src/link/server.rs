@@ -41,6 +41,10 @@ pub fn serve<W: Read + Write>(
             Err(FrameError::TooLong) => (refuse("frame too long", receiver.capacity()), 0, false),
             Err(FrameError::Corrupt) => (refuse("corrupt frame", 0), 0, false),
         };
+        #[cfg(feature = "defmt")]
+        if let Outcome::Failed(failure) = &reply.outcome {
+            defmt::warn!("request {=u32} failed: {}", reply.sequence, failure);
+        }
         let mut header = [0; HEADER_BYTES];
         let header = postcard::to_slice(&reply, &mut header).unwrap_or_default();
         let results = place.answer.get(..answered).unwrap_or_default();

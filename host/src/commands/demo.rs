@@ -6,7 +6,7 @@ use clap::Args;
 use quern::experiments::quantization_constraints::demo;
 use quern::experiments::{self, Scale, Settings};
 use quern::instances::{self, InstanceResult};
-use quern::place::{Board, Native, Qemu, boards};
+use quern::place::{Board, Native, Wired, boards};
 use quern::report::{Agreement, Digest, Folder};
 
 use super::{output, run};
@@ -79,7 +79,7 @@ impl Demo {
 
 /// Runs the instance on this machine, lending as much as the board does, and on the board.
 fn both(board: &'static Board) -> (Result<InstanceResult>, Result<InstanceResult>) {
-    let emulator = Qemu::start(board);
+    let emulator = Wired::start(board, None);
     let mut here = match &emulator {
         Ok(emulator) => Native::twin(emulator.sizes()),
         Err(_) => Native::new(MEMORY_BYTES, 4096),

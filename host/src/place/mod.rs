@@ -2,17 +2,24 @@
 
 mod argument;
 pub mod boards;
+pub mod image;
+mod log;
 mod native;
+#[cfg(feature = "probe")]
+mod probe;
 mod qemu;
 pub mod toolchain;
 pub mod wire;
+mod wired;
 
 pub use argument::Argument;
 pub use boards::Board;
+pub use log::Sink;
 pub use native::Native;
-pub use qemu::{Qemu, Sizes};
+pub use wired::{Sizes, Wired};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use boards::Target;
 use quern_firmware::ScalarKind;
 
 /// How a call ended, with what it cost.
@@ -46,4 +53,21 @@ pub trait Place {
     /// # Errors
     /// If the place does not answer.
     fn run(&mut self, slug: &str, delay: u32) -> Result<Answer>;
+}
+
+/// How to get what talks to debug probes.
+const PROBE_BUILD: &str = "build with cargo build --release -p quern --features probe";
+
+/// Builds a board's image, writes it to the board's flash through the debug probe, and starts it.
+///
+/// # Errors
+/// If the board is emulated, the image does not build, or the probe or the board does not answer.
+pub fn flash(board: &Board) -> Result<()> {
+    match board.target {
+        Target::Qemu { .. } => bail!("{} is emulated: it has no flash to write", board.name),
+        #[cfg(feature = "probe")]
+        Target::Probe { chip } => probe::flash_and_run(chip, &toolchain::build_image(board)?),
+        #[cfg(not(feature = "probe"))]
+        Target::Probe { .. } => bail!("{} is reached through a debug probe: {PROBE_BUILD}", board.name),
+    }
 }

@@ -32,15 +32,21 @@ pub fn project_root() -> PathBuf {
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
 pub fn build_image(board: &Board) -> Result<PathBuf> {
-    let built = cargo(
-        board.triple,
-        &["build", "--package", "quern-firmware", "--bin", "board", "--features", board.name],
-    )?
-    .join("board");
+    let built =
+        cargo(board, "quern-firmware", &["build", "--bin", "board", "--features", board.name])?.join("board");
     // Boards that share a target share its output folder: keep each image under its board's name.
     let image = built.with_file_name(format!("{}.elf", board.name));
     std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
     Ok(image)
+}
+
+/// Builds an example of `firmware/examples` for `board`, and returns its path.
+///
+/// # Errors
+/// As [`build_image`].
+pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
+    let folder = cargo(board, "quern-firmware", &["build", "--example", example, "--features", board.name])?;
+    Ok(folder.join("examples").join(example))
 }
 
 /// Builds the library that exports each endpoint as a symbol, for the target of `board`, and returns its folder.
@@ -48,17 +54,8 @@ pub fn build_image(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_static_library(board: &Board) -> Result<PathBuf> {
-    let arguments = [
-        "rustc",
-        "--package",
-        "quern-firmware",
-        "--lib",
-        "--features",
-        "symbols",
-        "--crate-type",
-        "staticlib",
-    ];
-    cargo(board.triple, &arguments)
+    let arguments = ["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"];
+    cargo(board, "quern-firmware", &arguments)
 }
 
 /// Builds the kernels alone for the target of `board`.
@@ -66,22 +63,26 @@ pub fn build_static_library(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_kernels(board: &Board) -> Result<PathBuf> {
-    cargo(board.triple, &["build", "--package", "quern-kernels"])
+    cargo(board, "quern-kernels", &["build"])
 }
 
-/// Runs cargo in release on `triple`; returns the folder of what it makes.
-fn cargo(triple: &str, arguments: &[&str]) -> Result<PathBuf> {
+/// Runs cargo for a package in release for `board`; returns the folder of what it makes.
+fn cargo(board: &Board, package: &str, arguments: &[&str]) -> Result<PathBuf> {
     let root = project_root();
     if !root.join("Cargo.toml").is_file() {
         bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
     }
+    let Board { triple, opt_level, .. } = *board;
     let target_folder = root.join("target").join("boards");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo
         .current_dir(&root)
         .args(arguments)
-        .args(["--quiet", "--release", "--target", triple])
+        .args(["--quiet", "--release", "--package", package, "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
+        // Without this, defmt keeps errors only.
+        .env("DEFMT_LOG", "info")
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::null())
         .stdout(Stdio::null());

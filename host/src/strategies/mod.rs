@@ -1,6 +1,7 @@
 //! Generators of a kernel's arguments, a module a family: the native property tests and the tests on a board draw from
 //! the same ones, and shrink with them.
 
+pub mod application;
 pub mod blas;
 pub mod factor;
 pub mod krylov;
@@ -50,6 +51,7 @@ fn family(kernel: &str) -> Option<Family> {
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
         "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
         "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
+        "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use quern::costs::{self, Row};
-use quern::place::Qemu;
+use quern::place::Wired;
 use serde::Serialize;
 
 use super::board;
@@ -12,8 +12,8 @@ use crate::commands::output;
 /// Prints what each kernel and instance costs on a board: instructions, flash, stack, lent memory, and whether a path that
 /// panics is linked in.
 ///
-/// Instructions are exact and repeat: the emulator's time is a count of instructions. Flash is that of the endpoint linked
-/// alone, beyond what any call needs.
+/// Instructions are exact and repeat: the emulator's time is a count of instructions. On silicon they are core
+/// cycles. Flash is that of the endpoint linked alone, beyond what any call needs.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -41,11 +41,10 @@ struct Document {
 impl Cost {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let board = board(&self.board)?;
-        let mut emulator = Qemu::start(board)?;
+        let mut wired = Wired::start(board, None)?;
         let progress = output::spinner();
-        let rows = costs::measure(board, &mut emulator, &self.kernel, &|name| {
-            progress.set_message(name.to_owned())
-        })?;
+        let rows =
+            costs::measure(board, &mut wired, &self.kernel, &|name| progress.set_message(name.to_owned()))?;
         progress.finish_and_clear();
         if rows.is_empty() {
             bail!("--kernel: no kernel's or instance's name contains {}", self.kernel);

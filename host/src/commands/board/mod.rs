@@ -1,6 +1,8 @@
 //! `quern board`: the boards, and the kernels on them.
 
+mod build;
 mod cost;
+mod flash;
 mod list;
 mod parity;
 mod run;
@@ -9,9 +11,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use quern::place::{self, boards};
+use quern::place::{self, Sink, boards};
 
-/// Works with a board: runs instances, compares it with the host bit for bit, weighs the kernels on it.
+/// Works with a board: runs instances, compares it with the host bit for bit, weighs the
+/// kernels on it, builds and flashes its image.
 #[derive(Args)]
 pub(crate) struct Board {
     #[command(subcommand)]
@@ -24,6 +27,8 @@ enum Command {
     Run(run::Run),
     Parity(parity::Parity),
     Cost(cost::Cost),
+    Build(build::Build),
+    Flash(flash::Flash),
 }
 
 impl Board {
@@ -33,6 +38,8 @@ impl Board {
             Command::Run(arguments) => arguments.run(),
             Command::Parity(arguments) => arguments.run(),
             Command::Cost(arguments) => arguments.run(),
+            Command::Build(arguments) => arguments.run(),
+            Command::Flash(arguments) => arguments.run(),
         }
     }
 }
@@ -46,4 +53,10 @@ fn board(name: &str) -> Result<&'static place::Board> {
             bail!("--board: no board named {name}; expected one of {}", known.join(", "))
         }
     }
+}
+
+/// Shows a board's log on standard error, beside the bar of `progress`.
+fn show(log: bool, progress: &indicatif::ProgressBar) -> Option<Sink> {
+    let progress = progress.clone();
+    log.then(|| -> Sink { Box::new(move |line| progress.suspend(|| eprintln!("{line}"))) })
 }

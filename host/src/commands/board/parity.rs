@@ -3,11 +3,11 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 use quern::parity::{self, Comparison, Sampling};
-use quern::place::{Native, Qemu};
+use quern::place::{Native, Wired};
 use quern_firmware::endpoints;
 use serde::Serialize;
 
-use super::board;
+use super::{board, show};
 use crate::commands::output;
 
 /// Calls every kernel on a board and on the host with the same generated arguments and compares the answers bit for bit.
@@ -32,6 +32,9 @@ pub(crate) struct Parity {
     /// All cases follow from this.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Show the board's log on standard error (needs the feature `logs`).
+    #[arg(long)]
+    log: bool,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
@@ -53,18 +56,18 @@ impl Parity {
         if chosen.is_empty() {
             bail!("--kernel: no kernel's name contains {}", self.kernel);
         }
-        let mut emulator = Qemu::start(board)?;
-        let mut host = Native::twin(emulator.sizes());
+        let progress = output::progress(chosen.len() as u64);
+        let mut wired = Wired::start(board, show(self.log, &progress))?;
+        let mut host = Native::twin(wired.sizes());
         let sampling = Sampling {
             cases: self.cases.unwrap_or(board.cases),
             seed: self.seed,
             case_bytes: board.case_bytes,
         };
         let mut kernels = Vec::with_capacity(chosen.len());
-        let progress = output::progress(chosen.len() as u64);
         for endpoint in chosen {
             progress.set_message(endpoint.name);
-            let comparison = parity::compare(&mut emulator, &mut host, endpoint, sampling)?;
+            let comparison = parity::compare(&mut wired, &mut host, endpoint, sampling)?;
             if !self.json {
                 let Comparison { kernel, scalar, cases, refused, differing, .. } = &comparison;
                 progress.suspend(|| {

@@ -4,11 +4,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 use quern::costs;
 use quern::instances::{self, InstanceResult};
-use quern::place::{Board, Qemu};
+use quern::place::{Board, Wired};
 use quern_firmware::instances::{ALL, find};
 use serde::Serialize;
 
-use super::board;
+use super::{board, show};
 use crate::commands::output;
 
 /// Runs the board-sized instance of a specification on a board and prints its hash and figures.
@@ -23,6 +23,9 @@ pub(crate) struct Run {
     /// The board; `quern board list` names them.
     #[arg(long)]
     board: String,
+    /// Show the board's log on standard error (needs the feature `logs`).
+    #[arg(long)]
+    log: bool,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
@@ -51,10 +54,11 @@ impl Run {
                 None => bail!("no instance named {slug}; `quern list` names them"),
             },
         };
-        let mut emulator = Qemu::start(board)?;
+        let hidden = indicatif::ProgressBar::hidden();
+        let mut wired = Wired::start(board, show(self.log, &hidden))?;
         let mut rows = Vec::new();
         for slug in slugs {
-            let result = match instances::run(&mut emulator, slug)? {
+            let result = match instances::run(&mut wired, slug)? {
                 Ok(result) => result,
                 // On `all`, an instance that the board's memory does not hold is named and passed over.
                 Err(refusal) if self.slug == "all" && refusal.starts_with("capacity") => {
