@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden digests of the quantizers, from the reference implementations.
 
-Writes quantizers.csv beside itself. The tests read only that file; this script is for whoever wants to generate it again:
+Writes quantizers.csv and quantizers_examples.csv beside itself. The tests read only these; this script is for whoever wants to generate it again:
 
     python3 -m venv venv && venv/bin/pip install numpy==2.4.6 gguf==0.19.0 pyyaml requests tqdm torch==2.15.0 \
         bitsandbytes==0.50.2 onnxruntime==1.32.0 onnx==1.23.2 flatbuffers
@@ -32,6 +32,8 @@ import numpy as np
 
 f32 = np.float32
 BATCH = 64
+# Groups whose bytes are written out, to see where an implementation goes wrong.
+EXAMPLES = [0, 2, 4, 7]
 HERE = pathlib.Path(__file__).parent
 
 # Scheme, weights a group, groups: 132,096 groups of recipes that a package is compared with, 9,216 of their variants.
@@ -463,6 +465,7 @@ def main():
     import gguf
 
     lines = ["scheme,batch,stored,dequantized"]
+    examples = ["scheme,group,stored"]
     for scheme, length, groups in SCHEMES:
         x = weights(groups, length)
         ours = transcription(scheme, x)
@@ -478,6 +481,7 @@ def main():
         if scheme == "asym-u8":
             filled = x.any(axis=1)
             compare("onnxruntime", scheme, x[filled], ours[filled], onnxruntime_reference(x[filled]))
+        examples += [f"{scheme},{group},{ours[group].tobytes().hex()}" for group in EXAMPLES]
         stored = fnv1a64(ours.reshape(groups // BATCH, -1))
         dequantized = [""] * len(stored)
         if scheme[0] == "q":
@@ -486,6 +490,7 @@ def main():
             dequantized = [f"{h:016x}" for h in fnv1a64(values.view(np.uint8).reshape(groups // BATCH, -1))]
         lines += [f"{scheme},{batch},{h:016x},{d}" for batch, (h, d) in enumerate(zip(stored, dequantized))]
     (HERE / "quantizers.csv").write_text("\n".join(lines) + "\n")
+    (HERE / "quantizers_examples.csv").write_text("\n".join(examples) + "\n")
 
 
 if __name__ == "__main__":

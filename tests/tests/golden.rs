@@ -1,5 +1,5 @@
-//! Quantizers against digests of their reference implementations; see `tests/golden/generate_quantizers.py` for what each digest
-//! was compared with, and how to make them again.
+//! Quantizers against digests of their reference implementations; see `tests/golden/generate_quantizers.py` for
+//! what each digest was compared with, and how to make them again.
 
 use quern_kernels::quant::audit::Fnv1a64;
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
@@ -7,6 +7,9 @@ use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, Nf4, Scheme};
 
 /// Scheme, batch, digest of what is stored, digest of the dequantized values where a package dequantizes.
 const DIGESTS: &str = include_str!("../golden/quantizers.csv");
+
+/// Scheme, group, what is stored in hexadecimal digits.
+const EXAMPLES: &str = include_str!("../golden/quantizers_examples.csv");
 
 /// Groups a batch.
 const BATCH: u32 = 64;
@@ -87,6 +90,26 @@ fn stored(scheme: &Scheme, weights: &[f32], codes: &[u8], scales: &[f32]) -> Vec
         Scheme::Q6K(format) => format.quantize(weights.try_into().unwrap()).unwrap().to_bytes().into(),
         _ => codes.iter().copied().chain(scales.iter().flat_map(|scale| scale.to_le_bytes())).collect(),
     }
+}
+
+/// A few groups in full: where the digests differ, these show in which bytes.
+#[test]
+fn examples_equal_their_references() {
+    let mut examples = 0;
+    for line in EXAMPLES.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [name, group, expected] = fields[..] else { panic!("{line}") };
+        let scheme = scheme(name);
+        let length = scheme.group_length();
+        let weights = weights(group.parse().unwrap(), length as u32);
+        let (mut codes, mut scales) = (vec![0; length], vec![0.0; scheme.scales_length(length).unwrap()]);
+        scheme.quantize(&weights, &mut codes, &mut scales).unwrap();
+        let found: String =
+            stored(&scheme, &weights, &codes, &scales).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, expected, "{name}, group {group}: {weights:?}");
+        examples += 1;
+    }
+    assert!(examples > 50, "only {examples} examples");
 }
 
 #[test]

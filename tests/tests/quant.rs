@@ -34,7 +34,8 @@ fn any_model() -> impl Strategy<Value = (Scheme, Vec<f32>)> {
     scheme_and_length(512).prop_flat_map(|(scheme, length)| (Just(scheme), any_weights(length)))
 }
 
-/// Width of the widest cell, in units of the group's largest magnitude (of its range, for schemes with two scales); half of it bounds the error.
+/// Width of the widest cell, in units of the group's largest magnitude (of its range, for schemes with two
+/// scales); half of it bounds the error.
 fn widest_cell(scheme: &Scheme) -> f64 {
     match scheme {
         Scheme::Int(int) => 1.0 / f64::from((1 << (int.bits - 1)) - 1),
@@ -70,8 +71,9 @@ proptest! {
                 Scheme::AsymU8(_) | Scheme::Q4_1(_) => most - least,
                 _ => a,
             };
-            // Rounding in single precision: a few units of 2⁻²⁴ of the largest number. Half precision rounds scales by 2⁻¹¹ of themselves and, below its
-            // smallest normal number, by 2⁻²⁵; the scale is multiplied by at most 127 and an offset of at most a is added.
+            // Rounding in single precision: a few units of 2⁻²⁴ of the largest number. Half precision rounds
+            // scales by 2⁻¹¹ of themselves and, below its smallest normal number, by 2⁻²⁵; the scale is multiplied
+            // by at most 127 and an offset of at most a is added.
             let half = matches!(scheme, Scheme::Q8_0(_) | Scheme::Q4_0(_) | Scheme::Q4_1(_));
             let rounding = if half { 2.0 * a * 2f64.powi(-11) + 128.0 * 2f64.powi(-25) } else { 16.0 * a * 2f64.powi(-24) };
             let bound = 0.5 * widest_cell(&scheme) * unit + rounding;
@@ -134,8 +136,8 @@ proptest! {
         }
     }
 
-    /// The streaming comparison against the codes and scales themselves. The k-quants' blocks hold more than the scales tell, so
-    /// there only one direction holds.
+    /// The streaming comparison against the codes and scales themselves. The k-quants' blocks hold more than the
+    /// scales tell, so there only one direction holds.
     #[test]
     fn comparing_is_comparing_codes_and_scales(
         (scheme, (before, after)) in model().prop_flat_map(|(scheme, weights)| (Just(scheme), moved(weights))),
@@ -196,14 +198,16 @@ proptest! {
                 })
                 .count()
         };
-        // Differences of numbers up to 2 over widths of at least 1e-3, each rounded by at most 2⁻²⁴ of 2: 4·2⁻²⁴/1e-3 in all.
+        // Differences of numbers up to 2 over widths of at least 1e-3, each rounded by at most 2⁻²⁴ of 2:
+        // 4·2⁻²⁴/1e-3 in all.
         let slack = 4.0 * 2f64.powi(-24) / 1e-3;
         prop_assert!(near(-slack) <= found.near && found.near <= near(slack));
         prop_assert_eq!(found.total, (0..cells.len()).filter(|&i| upper[i] > lower[i]).count());
     }
 }
 
-/// Weights spread evenly have standard normal z; |z| > 5 has probability 6·10⁻⁷. Weights pushed to the borders stand out.
+/// Weights spread evenly have standard normal z; |z| > 5 has probability 6·10⁻⁷. Weights pushed to the borders
+/// stand out.
 #[test]
 fn the_detector_is_calibrated() {
     let key = Key::from_seed(12);

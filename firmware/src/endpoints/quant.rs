@@ -1,6 +1,7 @@
-//! Quantizers and audits. A scheme travels as three integers: its number (0 int, 1 nf4, 2 fp4, 3 asym-u8, 4 q8_0, 5 q4_0,
-//! 6 q4_1, 7 q4_k, 8 q6_k), its setting (bits, 1 for the rule of midpoints, or steps; 0 where it has none), and its row length.
-//! Arrays of more than 64 numbers are answered by their hash, so that a small board's reply holds the answer.
+//! Quantizers and audits. A scheme travels as three integers: its number (0 int, 1 nf4, 2 fp4, 3 asym-u8, 4 q8_0,
+//! 5 q4_0, 6 q4_1, 7 q4_k, 8 q6_k), its setting (bits, 1 for the rule of midpoints, or steps; 0 where it has
+//! none), and its row length. Arrays of more than 64 numbers are answered by their hash, so that a small board's
+//! reply holds the answer.
 
 use super::random::key;
 use crate::link::Value;
@@ -219,7 +220,8 @@ fn dequantize(call: &mut Call<'_>) -> Result<(), CallError> {
     answer_array(call, weights)
 }
 
-/// scheme, before, after → differing codes, differing scales, first difference as a kind (0 none, 1 scale, 2 code) and an index.
+/// scheme, before, after → differing codes, differing scales, first difference as a kind (0 none, 1 scale, 2 code)
+/// and an index.
 fn compare(call: &mut Call<'_>) -> Result<(), CallError> {
     let scheme = scheme(call)?;
     let before = call.vector::<f32>()?;

@@ -7,8 +7,8 @@ pub const LARGEST: f32 = 65504.0;
 
 /// The nearest number of half precision, ties to even, as its bits.
 ///
-/// Guarantees: magnitudes from 65520 on become infinite, those of at most 2⁻²⁵ zero of the same sign; NaN becomes a quiet NaN of the
-/// same sign. Cost: about 8 integer operations. Source: IEEE 754-2019, sections 3.6 and 4.3.1.
+/// Guarantees: magnitudes from 65520 on become infinite, those of at most 2⁻²⁵ zero of the same sign; NaN becomes
+/// a quiet NaN of the same sign. Cost: about 8 integer operations. Source: IEEE 754-2019, sections 3.6 and 4.3.1.
 ///
 /// ```
 /// use quern_kernels::quant::f16;
@@ -26,17 +26,20 @@ pub fn from_f32(x: f32) -> u16 {
     } else if magnitude >= 0x4780_0000 {
         0x7c00
     } else if magnitude >= 0x3880_0000 {
-        // Below 65536 and normal in half precision: rebias the exponent, round the 13 bits that go; a carry into the exponent is right.
+        // Below 65536 and normal in half precision: rebias the exponent, round the 13 bits that go; a carry into
+        // the exponent is right.
         let even = (magnitude >> 13) & 1;
         (magnitude.wrapping_sub(0x3800_0000).wrapping_add(0x0fff + even) >> 13) as u16
     } else {
-        // A number of [1/2, 1) has the spacing of the subnormal numbers, 2⁻²⁴: the sum rounds, its last bits are the result.
+        // A number of [1/2, 1) has the spacing of the subnormal numbers, 2⁻²⁴: the sum rounds, its last bits are
+        // the result.
         let shifted = f32::from_bits(magnitude) + 0.5;
         shifted.to_bits().wrapping_sub(0x3f00_0000) as u16
     }
 }
 
-/// The number with these bits. Exact; NaN stays NaN. Cost: about 6 integer operations, one product for subnormal numbers.
+/// The number with these bits. Exact; NaN stays NaN. Cost: about 6 integer operations, one product for subnormal
+/// numbers.
 ///
 /// ```
 /// use quern_kernels::quant::f16;
@@ -92,7 +95,8 @@ impl Grid {
                 if value <= x || value.is_nan() {
                     return value;
                 }
-                // One step down on the grid: away from zero for negative numbers; below zero comes the smallest negative.
+                // One step down on the grid: away from zero for negative numbers; below zero comes the smallest
+                // negative.
                 to_f32(match nearest {
                     0 => 0x8001,
                     0x8000.. => nearest.saturating_add(1),

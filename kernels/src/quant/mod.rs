@@ -1,7 +1,7 @@
 //! Quantizers, and the audit of quantized models.
 //!
-//! A quantizer splits the row-major weights into groups. For each group it first fits the stored scale data, then maps
-//! every weight to a code by a rule that, the scale data being fixed, is monotone in the weight.
+//! A quantizer splits the row-major weights into groups. For each group it first fits the stored scale data, then
+//! maps every weight to a code by a rule that, the scale data being fixed, is monotone in the weight.
 //!
 //! | scheme | group | code | stored scale data |
 //! |---|---|---|---|
@@ -19,9 +19,9 @@
 //! [`ggml`] also packs and unpacks the blocks of model files, byte for byte.
 //!
 //! # Range
-//! Weights that are not finite, or larger than [`LARGEST_WEIGHT`] in magnitude, are refused, and so are weights whose
-//! scale half precision cannot hold. A group whose weights all lie below [`SMALLEST_SCALE`] gets scale 0 and the code
-//! of zero: 1/a would overflow there, and the references then disagree with each other.
+//! Weights that are not finite, or larger than [`LARGEST_WEIGHT`] in magnitude, are refused, and so are weights
+//! whose scale half precision cannot hold. A group whose weights all lie below [`SMALLEST_SCALE`] gets scale 0 and
+//! the code of zero: 1/a would overflow there, and the references then disagree with each other.
 
 mod absmax_int;
 mod asym_u8;

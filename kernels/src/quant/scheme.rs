@@ -5,8 +5,9 @@ use crate::{Error, check_finite, check_length};
 /// A quantizer chosen at run time, on whole row-major arrays.
 ///
 /// n weights make ⌈n/g⌉ groups of g = [`group_length`](Self::group_length) and n/p parts of p =
-/// [`part_length`](Self::part_length). Rows are groups for [`Int`](Self::Int) and [`AsymU8`](Self::AsymU8); for the others groups run
-/// over the array regardless of rows. Codes: one byte a weight, in weight order. Scales: one row a part, row-major.
+/// [`part_length`](Self::part_length). Rows are groups for [`Int`](Self::Int) and [`AsymU8`](Self::AsymU8); for
+/// the others groups run over the array regardless of rows. Codes: one byte a weight, in weight order. Scales: one
+/// row a part, row-major.
 ///
 /// ```
 /// use quern_kernels::quant::{Nf4, Scheme};
@@ -80,16 +81,16 @@ impl Scheme {
     /// Length of the scales of n weights: rows times columns.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if n weights do not fill their groups (the last one may be short for [`Nf4`] and [`Fp4`]);
-    /// [`Error::Setting`] for settings out of range.
+    /// [`Error::Dimension`] if n weights do not fill their groups (the last one may be short for [`Nf4`] and
+    /// [`Fp4`]); [`Error::Setting`] for settings out of range.
     pub fn scales_length(&self, n: usize) -> Result<usize, Error> {
         dispatch!(self, quantizer => scales_length(quantizer, n))
     }
 
     /// Quantizes all groups.
     ///
-    /// Shapes: weights and codes of n, scales of [`scales_length`](Self::scales_length)(n). Cost: that of the scheme, see its
-    /// type. Nothing is promised about the outputs after an error.
+    /// Shapes: weights and codes of n, scales of [`scales_length`](Self::scales_length)(n). Cost: that of the
+    /// scheme, see its type. Nothing is promised about the outputs after an error.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Setting`] for settings or weights out of range.
@@ -99,7 +100,8 @@ impl Scheme {
 
     /// The values that codes and scales stand for.
     ///
-    /// Shapes: as [`quantize`](Self::quantize). Bits of a code beyond the scheme's are ignored. Cost: 1 to 2 flops a weight.
+    /// Shapes: as [`quantize`](Self::quantize). Bits of a code beyond the scheme's are ignored. Cost: 1 to 2 flops
+    /// a weight.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] for the scales; [`Error::Setting`].
@@ -112,7 +114,7 @@ fn scales_length<Q: Quantizer>(quantizer: &Q, n: usize) -> Result<usize, Error> 
     quantizer.check()?;
     let group = quantizer.group_length().max(1);
     if !quantizer.allows_short_group() && !n.is_multiple_of(group) {
-        let expected = n.next_multiple_of(group);
+        let expected = n.checked_next_multiple_of(group).unwrap_or(usize::MAX);
         return Err(Error::Dimension { what: "weights", expected, found: n });
     }
     Ok(n.div_ceil(quantizer.part_length().max(1)).saturating_mul(quantizer.scale_columns()))

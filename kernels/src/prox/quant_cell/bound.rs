@@ -13,13 +13,14 @@ pub enum Side {
 /// Steps to a neighbour before bisection takes over.
 const STEPS: u32 = 8;
 
-/// An exact end of a cell: with a nondecreasing `rank_at`, the smallest x of `within` with rank_at(x) ≥ rank (lower side), or
-/// the largest with rank_at(x) ≤ rank (upper side).
+/// An exact end of a cell: with a nondecreasing `rank_at`, the smallest x of `within` with rank_at(x) ≥ rank
+/// (lower side), or the largest with rank_at(x) ≤ rank (upper side).
 ///
-/// From `start`, a guess, at most 8 steps to neighbouring floats, then bisection on the order key. Both ends of `within` are
-/// finite and in order; a start outside, or NaN, is moved inside. If no x of `within` qualifies, the result is the end at which one would come next:
-/// within.1 on the lower side, within.0 on the upper. If `rank_at` is not monotone the result is some number of `within`.
-/// Cost: 2 to 10 evaluations, with a bad start 33 more; no lent memory.
+/// From `start`, a guess, at most 8 steps to neighbouring floats, then bisection on the order key. Both ends of
+/// `within` are finite and in order; a start outside, or NaN, is moved inside. If no x of `within` qualifies, the
+/// result is the end at which one would come next: within.1 on the lower side, within.0 on the upper. If `rank_at`
+/// is not monotone the result is some number of `within`. Cost: 2 to 10 evaluations, with a bad start 33 more; no
+/// lent memory.
 ///
 /// ```
 /// use quern_kernels::prox::quant_cell::{Side, bound};
@@ -31,39 +32,30 @@ const STEPS: u32 = 8;
 /// ```
 #[inline]
 pub fn bound(rank_at: impl Fn(f32) -> i32, rank: i32, start: f32, within: (f32, f32), side: Side) -> f32 {
-    let (low, high) = (within.0.order_key(), within.1.order_key());
-    // The border lies between the last key that is `below` and the first that is not.
-    let below = |key: i32| {
-        let rank_here = rank_at(f32::from_order_key(key));
-        match side {
-            Side::Lower => rank_here < rank,
-            Side::Upper => rank_here <= rank,
-        }
-    };
-    let clamped = if start.is_nan() { low } else { start.order_key().max(low).min(high) };
+    let keys = (within.0.order_key(), within.1.order_key());
     f32::from_order_key(match side {
-        Side::Lower => first_not(below, clamped, low, high),
-        Side::Upper => {
-            // The first that is not below, one beyond the range if there is none; the result lies one before it.
-            let beyond =
-                if below(high) { high.wrapping_add(1) } else { first_not(below, clamped, low, high) };
-            beyond.wrapping_sub(1).max(low)
-        }
+        Side::Lower => first_of_rank(rank_at, rank, start, keys).min(keys.1),
+        // The largest x of a rank lies right before the smallest of the next.
+        Side::Upper => match rank.checked_add(1) {
+            Some(next) => first_of_rank(rank_at, next, start, keys).wrapping_sub(1).max(keys.0),
+            None => keys.1,
+        },
     })
 }
 
-/// The first key of low..=high that is not `below`; high if all are.
-#[inline]
-fn first_not(below: impl Fn(i32) -> bool, start: i32, low: i32, high: i32) -> i32 {
-    let mut key = start;
-    let (mut bottom, mut top) = (low, high);
+/// The first key of low..=high whose number has at least this rank; high + 1 if none has.
+///
+/// Not inlined: a kernel calls it at several places, and a copy of the bisection at each would fill a board's
+/// flash.
+#[inline(never)]
+fn first_of_rank(rank_at: impl Fn(f32) -> i32, rank: i32, start: f32, (low, high): (i32, i32)) -> i32 {
+    let below = |key: i32| rank_at(f32::from_order_key(key)) < rank;
+    let mut key = if start.is_nan() { low } else { start.order_key().max(low).min(high) };
+    let (mut bottom, mut top) = (low, high.wrapping_add(1));
     if below(key) {
         for _ in 0..STEPS {
-            if key >= high {
-                return high;
-            }
             key = key.wrapping_add(1);
-            if !below(key) {
+            if key > high || !below(key) {
                 return key;
             }
         }
@@ -77,7 +69,7 @@ fn first_not(below: impl Fn(i32) -> bool, start: i32, low: i32, high: i32) -> i3
         }
         top = key;
     }
-    // Invariant: what lies before bottom is below; top is not, or is the end of the range. At most 32 halvings.
+    // Invariant: what lies before bottom is below; top is not, or is beyond the range. At most 32 halvings.
     for _ in 0..=i32::BITS {
         if bottom >= top {
             break;

@@ -7,8 +7,8 @@ use crate::{Error, check_length};
 /// value fl(fl(c·f16(d)) + f16(mn)).
 ///
 /// Shapes: groups of 32; codes 0..15; two scales, f16(d) and f16(mn), mn being the first minimum. Guarantees: see
-/// [the range](crate::quant#range); mx − mn below 2⁻¹⁰⁰ counts as zero, and then d = 0 and all codes are 0. Cost: 6n. Source:
-/// `quantize_row_q4_1_ref` of ggml.
+/// [the range](crate::quant#range); mx − mn below 2⁻¹⁰⁰ counts as zero, and then d = 0 and all codes are 0. Cost:
+/// 6n. Source: `quantize_row_q4_1_ref` of ggml.
 ///
 /// ```
 /// use quern_kernels::quant::{Scheme, ggml::Q4_1};
