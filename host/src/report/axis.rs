@@ -77,7 +77,7 @@ impl Range {
     /// How far along the axis a value stands, from 0 to 1; `None` if the axis cannot show it.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let place = if self.logarithmic {
-            (value / self.from).ln() / (self.to / self.from).ln()
+            (value.ln() - self.from.ln()) / (self.to.ln() - self.from.ln())
         } else {
             (value - self.from) / (self.to - self.from)
         };
@@ -93,8 +93,8 @@ impl Range {
     #[must_use]
     pub(super) fn widened(self, share: f64) -> Self {
         let (from, to) = if self.logarithmic {
-            let factor = (self.to / self.from).powf(share);
-            (self.from / factor, self.to * factor)
+            let more = (self.to.ln() - self.from.ln()) * share;
+            ((self.from.ln() - more).exp().max(f64::MIN_POSITIVE), (self.to.ln() + more).exp().min(f64::MAX))
         } else {
             let more = (self.to - self.from) * share;
             (self.from - more, self.to + more)

@@ -138,3 +138,110 @@ fn curves(plot: &Plot) -> Result<Vec<u8>> {
     });
     csv::to_bytes(&columns, rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiments::{Axis, Bound, Check, Experiment, PlotKind, Progress, Scale, Series, Settings};
+
+    struct Sample(&'static str);
+
+    impl Experiment for Sample {
+        fn slug(&self) -> &'static str {
+            self.0
+        }
+        fn title(&self) -> &'static str {
+            "A <sample> & more"
+        }
+        fn claims(&self) -> &'static [&'static str] {
+            &["One holds", "Nothing tests this"]
+        }
+        fn run(&self, _: &Settings, _: &Progress) -> Result<Findings> {
+            let check = |name, measured| Check::new(name, "One holds", measured, Bound::AtMost(1.0));
+            let mut table = Table::new("figures", "Figures", &["name", "figure (s)"]);
+            table.rows.push(vec!["a, b".into(), f64::NAN.into()]);
+            let plot = |name: &str, kind, categories| Plot {
+                name: name.into(),
+                title: "Height & width".into(),
+                x_axis: Axis { categories, ..Axis::new("x (m)") },
+                y_axis: Axis::new("y (s)"),
+                kind,
+                series: vec![
+                    Series::new("first", vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 3.0)]),
+                    Series::new("", vec![]),
+                ],
+            };
+            let names = || (0..3).map(|i| format!("a name that is rather long {i}")).collect();
+            Ok(Findings {
+                checks: vec![check("good", 0.5), check("bad", f64::INFINITY)],
+                tables: vec![table],
+                plots: vec![
+                    plot("figures", PlotKind::Lines, names()),
+                    plot("bars", PlotKind::Bars, names()),
+                    plot("few-bars", PlotKind::Bars, vec![]),
+                    plot("bins", PlotKind::Histogram, vec![]),
+                ],
+            })
+        }
+    }
+
+    fn add(folder: &mut Folder, slug: &'static str, change: impl FnOnce(&mut Findings)) {
+        let settings = Settings { scale: Scale::Quick, seed: 7, data: None, threads: 1 };
+        let mut findings = Sample(slug).run(&settings, &Progress::silent()).unwrap();
+        change(&mut findings);
+        folder.add(Record::new(&Sample(slug), &settings, 0.25, &findings), &findings).unwrap();
+    }
+
+    #[test]
+    fn a_run_replaces_what_the_folder_holds_of_it_and_leaves_the_rest() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("report");
+        let read = |name: &str| fs::read(path.join(name)).unwrap();
+        add(&mut Folder::open(&path).unwrap(), "sparse-ot", |_| ());
+        add(&mut Folder::open(&path).unwrap(), "sface", |_| ());
+        let drawing = String::from_utf8(read("sface/bars.svg")).unwrap();
+        assert!(drawing.starts_with("<svg ") && drawing.contains("<title>Height &amp; width</title>"));
+        for label in ["x (m)", "y (s)", "a name that is rather long 1", "first"] {
+            assert!(drawing.contains(label), "{label}");
+        }
+        assert!(read("sface/bars.png").starts_with(b"\x89PNG"));
+        assert_eq!(read("sface/figures.csv"), b"name,figure (s)\n\"a, b\",NaN\n");
+        let curves = String::from_utf8(read("sface/few-bars.curves.csv")).unwrap();
+        assert_eq!(curves.lines().nth(1), Some("first,0,1"));
+
+        // The second run of an experiment draws less.
+        add(&mut Folder::open(&path).unwrap(), "sparse-ot", |findings| {
+            findings.plots.truncate(1);
+            findings.checks.truncate(1);
+        });
+        assert!(path.join("sparse-ot/figures.svg").exists() && !path.join("sparse-ot/bars.svg").exists());
+        assert!(path.join("sface/bars.svg").exists());
+        let document: serde_json::Value = serde_json::from_slice(&read("report.json")).unwrap();
+        let experiments = document["experiments"].as_array().unwrap();
+        let slugs: Vec<_> =
+            experiments.iter().map(|experiment| experiment["slug"].as_str().unwrap()).collect();
+        assert_eq!(slugs, ["sparse-ot", "sface"]);
+        assert_eq!((&experiments[0]["scale"], &experiments[0]["seed"]), (&"quick".into(), &7.into()));
+        let check = serde_json::json!({
+            "name": "good", "claim": "One holds", "measured": 0.5, "bound": "at most 1", "holds": true
+        });
+        assert_eq!(experiments[0]["checks"], serde_json::json!([check]));
+        assert_eq!(experiments[1]["checks"][1]["measured"], serde_json::Value::Null);
+
+        let page = String::from_utf8(read("index.html")).unwrap();
+        assert!(page.contains("A &lt;sample&gt; &amp; more") && !page.contains("<sample>"));
+        for words in ["2 of 3 checks hold", "Nothing tests this", "not a finite number", "does not hold"] {
+            assert!(page.contains(words), "{words}");
+        }
+        assert_eq!(page.matches("<svg ").count(), 5);
+        assert!(!page.contains("http://www.w3.org/1999/xlink") && !page.contains("src="));
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_refused() {
+        for name in ["", "..", "a/b", ".hidden", "a b"] {
+            assert!(named(name).is_err(), "{name}");
+        }
+        assert!(named("gap-by-bits").is_ok());
+    }
+}

@@ -93,18 +93,23 @@ fn section(page: &mut String, record: &Record, folder: &Path) {
         }
         *page += "</div>\n";
     }
-    if !record.claims.is_empty() {
-        *page += "<h3>What is claimed</h3>\n<ul class=\"claims\">\n";
-        for claim in &record.claims {
+    if !record.checks.is_empty() {
+        *page += "<h3>What is claimed, and what was measured</h3>\n<table class=\"checks\">\n<thead><tr><th>Claim and check</th>\
+                  <th class=\"number\">Measured</th><th>Bound</th><th>Verdict</th></tr></thead>\n<tbody>\n";
+        for claim in tested(record) {
+            *page += &format!("<tr class=\"claim\"><td colspan=\"4\">{}</td></tr>\n", escape(claim));
+            record.checks.iter().filter(|check| check.claim == claim).for_each(|check| row(page, check));
+        }
+        *page += "</tbody></table>\n";
+    }
+    let untested: Vec<_> =
+        record.claims.iter().filter(|claim| !tested(record).contains(&claim.as_str())).collect();
+    if !untested.is_empty() {
+        *page += "<h3>Claimed, and not tested in this run</h3>\n<ul class=\"claims\">\n";
+        for claim in untested {
             *page += &format!("<li>{}</li>\n", escape(claim));
         }
         *page += "</ul>\n";
-    }
-    if !record.checks.is_empty() {
-        *page += "<h3>What was measured</h3>\n<table class=\"checks\">\n<thead><tr><th>Check</th>\
-                  <th class=\"number\">Measured</th><th>Bound</th><th>Verdict</th></tr></thead>\n<tbody>\n";
-        record.checks.iter().for_each(|check| row(page, check));
-        *page += "</tbody></table>\n";
     }
     if !record.tables.is_empty() {
         *page += "<h3>Tables</h3>\n";
@@ -126,6 +131,17 @@ fn agree(page: &mut String, agreement: &Agreement) {
     *page += "</dl></div>\n";
 }
 
+/// The claims that checks test, each once, in the order of the checks.
+fn tested(record: &Record) -> Vec<&str> {
+    let mut claims: Vec<&str> = Vec::new();
+    for check in &record.checks {
+        if !claims.contains(&check.claim.as_str()) {
+            claims.push(&check.claim);
+        }
+    }
+    claims
+}
+
 fn row(page: &mut String, check: &Check) {
     let measured = check.measured.map_or_else(|| "not a finite number".into(), short);
     let remark = match &check.remark {
@@ -135,10 +151,9 @@ fn row(page: &mut String, check: &Check) {
     let (class, verdict) =
         if check.holds { ("verdict", "✓ holds") } else { ("verdict bad", "✗ does not hold") };
     *page += &format!(
-        "<tr><td><div class=\"name\">{}</div>{}{remark}</td><td class=\"number\" data-heading=\"Measured\">{measured}</td>\
+        "<tr><td><div class=\"name\">{}</div>{remark}</td><td class=\"number\" data-heading=\"Measured\">{measured}</td>\
          <td data-heading=\"Bound\">{}</td><td class=\"{class}\">{verdict}</td></tr>\n",
         escape(&check.name),
-        escape(&check.claim),
         escape(&check.bound)
     );
 }
