@@ -144,7 +144,7 @@ fn what_does_not_converge_says_so_and_exits_with_1() {
     };
     let run = ends(&["cg", "--matrix", "grid.mtx", "--max-iterations", "5"], "max-iterations");
     assert_eq!(run.json()["iterations"], 5);
-    ends(&["cg", "--matrix", "grid.mtx", "--precision", "f32", "--tolerance", "1e-12"], "stagnation");
+    ends(&["cg", "--matrix", "grid.mtx", "--precision", "f32", "--tolerance", "1e-12"], "stagnated");
     vector(folder.path(), "b.npy", vec![1.0, -1.0]);
     let run = ends(&["cg", "--matrix", "hidden.mtx", "--rhs", "b.npy"], "breakdown");
     assert!(run.err.contains("not positive definite"), "{}", run.err);

@@ -227,7 +227,7 @@ impl Solve {
         let reached = self.method == Method::Lsqr || relative_residual <= self.tolerance * 1.01;
         let status = match status {
             Status::Converged if reached => "converged",
-            Status::Converged | Status::Stagnated => "stagnation",
+            Status::Converged | Status::Stagnated => "stagnated",
             Status::MaxIterations => "max-iterations",
             Status::Breakdown => "breakdown",
         };
@@ -250,7 +250,7 @@ impl Solve {
             );
         }
         match status {
-            "stagnation" => eprintln!("Rounding allows no smaller residual in this precision"),
+            "stagnated" => eprintln!("Rounding allows no smaller residual in this precision"),
             "breakdown" if self.method == Method::Cg => {
                 eprintln!(
                     "The matrix (or the preconditioner) is not positive definite; minres or gmres may take it"
