@@ -30,6 +30,9 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> Result<T, Error> {
 /// [`dot`] over the common prefix of two slices.
 #[inline(always)]
 pub(crate) fn dot_unchecked<T: Real>(x: &[T], y: &[T]) -> T {
+    // Cut to one length first: otherwise one slice's tail would meet the other's chunks.
+    let length = x.len().min(y.len());
+    let (x, y) = (x.get(..length).unwrap_or_default(), y.get(..length).unwrap_or_default());
     let mut sums = [T::NEGATIVE_ZERO; LANES];
     let (x_chunks, x_tail) = x.as_chunks::<LANES>();
     let (y_chunks, y_tail) = y.as_chunks::<LANES>();
@@ -42,4 +45,20 @@ pub(crate) fn dot_unchecked<T: Real>(x: &[T], y: &[T]) -> T {
         *sum += x * y;
     }
     combine(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_prefix_counts() {
+        let ones = [1.0_f32; 20];
+        for x in 0..20 {
+            for y in 0..20 {
+                assert_eq!(dot_unchecked(&ones[..x], &ones[..y]), x.min(y) as f32);
+                assert_eq!(dot(&ones[..x], &ones[..y]).is_ok(), x == y);
+            }
+        }
+    }
 }
