@@ -200,14 +200,8 @@ mod tests {
         }
         // M⁻¹(Mz) = z
         let z = [1.0, -2.0, 3.0, 0.5];
-        let mut product = [0.0; 4];
-        for i in 0..4 {
-            for j in 0..4 {
-                for k in 0..4 {
-                    product[i] += dense[i][k] * dense[j][k] * z[j];
-                }
-            }
-        }
+        let entry = |i: usize, j: usize| (0..4).map(|k| dense[i][k] * dense[j][k]).sum::<f64>();
+        let product: [f64; 4] = core::array::from_fn(|i| (0..4).map(|j| entry(i, j) * z[j]).sum());
         let mut solved = [9.0; 4];
         factor.apply(&product, &mut solved);
         for (solved, z) in solved.iter().zip(z) {
