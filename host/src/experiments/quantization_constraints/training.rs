@@ -4,9 +4,10 @@ use anyhow::Result;
 use quern_kernels::loss;
 use quern_kernels::nn::{Activation, Mlp};
 use quern_kernels::optim::{Adam, AdamSettings, Optimizer, projected_step};
-use quern_kernels::random::{Key, permutation, uniform_at};
+use quern_kernels::random::{Key, fill_normal, permutation};
 
 use super::data::{PIXELS, Samples};
+use super::formats::matrices;
 
 /// Units a layer, inputs first.
 pub(super) const WIDTHS: [usize; 4] = [PIXELS, 128, 128, 10];
@@ -34,17 +35,17 @@ pub(super) struct Cell {
     pub(super) upper: Vec<f32>,
 }
 
-/// Weights uniform within ±√(6/inputs) of their layer, biases zero.
+/// He's initialization: weights normal with variance 2/inputs of their layer, biases zero.
 pub(super) fn initial(key: Key) -> Vec<f32> {
-    let mut parameters = Vec::with_capacity(network().parameters());
-    for pair in WIDTHS.windows(2) {
-        let bound = (6.0 / pair[0] as f32).sqrt();
-        for _ in 0..pair[0] * pair[1] {
-            let u: f32 = uniform_at(key, parameters.len() as u64);
-            parameters.push(bound * (u + u - 1.0));
+    let mut parameters = vec![0.0; network().parameters()];
+    for (range, inputs) in matrices() {
+        let deviation = (2.0 / inputs as f32).sqrt();
+        let weights = &mut parameters[range.clone()];
+        fill_normal(key, range.start as u64, weights);
+        for weight in weights {
+            *weight *= deviation;
         }
     }
-    parameters.resize(network().parameters(), 0.0);
     parameters
 }
 
