@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use object::Endianness::Little;
 use object::read::elf::{ElfFile32, ProgramHeader};
+use object::{Object, ObjectSection};
 use serde::Serialize;
 
 use super::boards::Board;
@@ -87,6 +88,7 @@ pub fn usage(board: &Board, image: &Path) -> Result<Usage> {
     let is_ram = |region: &Region| region.name == "RAM";
     let capacity =
         |ram: bool| regions.iter().filter(move |region| is_ram(region) == ram).map(|region| region.length);
+    let in_ram = |address| regions.iter().any(|region| is_ram(region) && region.holds(address, 0));
     let mut usage = Usage {
         flash_bytes: 0,
         flash_capacity: capacity(false).sum(),
@@ -104,12 +106,15 @@ pub fn usage(board: &Board, image: &Path) -> Result<Usage> {
                 bail!("{}: {size} bytes at {address:#010x} are outside of {}", image.display(), board.name);
             }
         }
-        let in_ram = |address| regions.iter().any(|region| is_ram(region) && region.holds(address, 0));
         if !in_ram(loaded.0) {
             usage.flash_bytes += loaded.1;
         }
-        if in_ram(placed.0) {
-            usage.ram_bytes += placed.1;
+    }
+    for section in file.sections() {
+        // Some runtimes give the memory that is left a section.
+        let left_over = section.name().is_ok_and(|name| matches!(name, ".heap" | ".stack"));
+        if !left_over && in_ram(section.address()) {
+            usage.ram_bytes += section.size();
         }
     }
     Ok(usage)

@@ -56,6 +56,7 @@ pub trait Place {
 }
 
 /// How to get what talks to debug probes.
+#[cfg(not(feature = "probe"))]
 const PROBE_BUILD: &str = "build with cargo build --release -p quern --features probe";
 
 /// Builds a board's image, writes it to the board's flash through the debug probe, and starts it.
