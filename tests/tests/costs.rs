@@ -19,6 +19,27 @@ fn no_endpoint_links_a_path_that_panics() -> Result<()> {
     Ok(())
 }
 
+/// Instructions at most, each below the figure of CMSIS-DSP where that has the kernel (dot 294, matrix-vector product
+/// 3007, Cholesky 1444, on the same emulated core).
+const BUDGETS: [(&str, &str, u64); 5] = [
+    ("blas/dot", "64", 260),
+    ("blas/matvec", "32x32", 2700),
+    ("blas/matvec_fixed", "32x32", 2450),
+    ("factor/cholesky", "8x8", 1300),
+    ("krylov/cg_step", "8x8", 260),
+];
+
+#[test]
+fn single_precision_kernels_keep_their_budgets() -> Result<()> {
+    for (kernel, size, budget) in BUDGETS {
+        let rows = measure(kernel)?;
+        let row = rows.iter().find(|row| row.kernel == kernel && row.scalar == "f32" && row.size == size);
+        let instructions = row.expect("a row for each budget").instructions;
+        assert!(instructions <= budget, "{kernel} of {size}: {instructions} instructions, budget {budget}");
+    }
+    Ok(())
+}
+
 #[test]
 fn instruction_counts_repeat() -> Result<()> {
     let counts = |rows: Vec<Row>| rows.into_iter().map(|row| row.instructions).collect::<Vec<_>>();
