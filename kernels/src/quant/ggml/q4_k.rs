@@ -12,9 +12,10 @@ const PARTS: usize = 8;
 /// lsⱼ, lmⱼ in 0..63, and c = clip(rne(fl(fl(x + Mⱼ)/Dⱼ))) to 0..15.
 ///
 /// For each part j: mn = min(0, min x), mx = max x, is = fl(15/fl(mx − mn)), scⱼ = fl(1/is), mⱼ = −mn, first codes
-/// clip(rne(fl(is·fl(x − mn)))). With `steps` = s > 0, a search improves scⱼ and mⱼ: for k = 0..s, is = (−1 + 0.1k
-/// + 15)/(mx − mn) gives codes, a least-squares fit weighted by √(Σx²/32) + |xᵢ| gives a scale and a minimum of at
-/// most 0, and the candidate is kept if its weighted squared error falls below the best so far; mn is then the
+/// clip(rne(fl(is·fl(x − mn)))). With `steps` = s > 0, a search improves scⱼ and mⱼ: for k = 0..s,
+/// is = (−1 + 0.1k + 15)/(mx − mn) gives codes, a least-squares fit with the weights ωᵢ = |xᵢ| plus √(Σx²/32) gives
+/// a scale and a minimum of at most 0, and the candidate is kept if its weighted squared error falls below the best
+/// so far; mn is then the
 /// minimum just kept. For the group: d = f16(max sc/63), dmin = f16(max m/63), lsⱼ = min(63, rne(63/max sc·scⱼ)),
 /// lmⱼ alike. Where Dⱼ = 0 the first codes stay.
 ///
