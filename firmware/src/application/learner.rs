@@ -1,7 +1,7 @@
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::i2c::I2c;
-use heapless::HistoryBuf;
+use heapless::Deque;
 use quern_kernels::Error;
 
 use super::{Detector, Predictor, SensorError, Sht3x, StepRule};
@@ -65,7 +65,7 @@ pub struct OnlineLearner<I, P, D, R, const N: usize> {
     pause_milliseconds: u32,
     predictor: Predictor<R, N>,
     detector: Detector,
-    anomalies: HistoryBuf<Anomaly, KEPT>,
+    anomalies: Deque<Anomaly, KEPT>,
     periods: u32,
     missed: u32,
     alarms: u32,
@@ -81,7 +81,7 @@ impl<I: I2c, P: OutputPin, D: DelayNs, R: StepRule<N>, const N: usize> OnlineLea
             pause_milliseconds,
             predictor: Predictor::new(rule),
             detector,
-            anomalies: HistoryBuf::new(),
+            anomalies: Deque::new(),
             periods: 0,
             missed: 0,
             alarms: 0,
@@ -117,7 +117,11 @@ impl<I: I2c, P: OutputPin, D: DelayNs, R: StepRule<N>, const N: usize> OnlineLea
         self.predictor.learn(temperature, verdict.limited)?;
         if verdict.alarm {
             self.alarms = self.alarms.saturating_add(1);
-            self.anomalies.write(Anomaly { period, temperature, score: verdict.score });
+            if self.anomalies.is_full() {
+                self.anomalies.pop_front();
+            }
+            // There is room now.
+            let _ = self.anomalies.push_back(Anomaly { period, temperature, score: verdict.score });
         }
         self.pin.set_state(verdict.alarm.into()).map_err(LearnerError::Pin)?;
         Ok(Period::Learned { temperature, residual, score: verdict.score, alarm: verdict.alarm })
@@ -125,7 +129,7 @@ impl<I: I2c, P: OutputPin, D: DelayNs, R: StepRule<N>, const N: usize> OnlineLea
 
     /// The last anomalies, the oldest first.
     pub fn anomalies(&self) -> impl Iterator<Item = &Anomaly> {
-        self.anomalies.oldest_ordered()
+        self.anomalies.iter()
     }
 
     /// Periods without a measurement.
