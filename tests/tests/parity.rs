@@ -1,8 +1,10 @@
 //! The kernels on the emulated boards against the same kernels on the host: no bit may differ.
 
 use anyhow::Result;
+use quern::instances;
 use quern::parity::{self, Comparison, Sampling};
 use quern::place::{Answer, Argument, Native, Place, Wired, boards};
+use quern_firmware::instances::ALL;
 use quern_firmware::{ScalarKind, endpoints};
 
 /// Another seed than the command's default, so that the two look at different cases.
@@ -22,6 +24,20 @@ fn no_bit_differs(board: &str) -> Result<()> {
         }
     }
     assert!(silent.is_empty(), "every generated case was refused by {silent:?}: nothing was compared");
+    for instance in ALL {
+        let (there, here) =
+            (instances::run(&mut emulator, instance.slug)?, instances::run(&mut host, instance.slug)?);
+        // Where the memory does not hold an instance, both sides say so in the same words.
+        assert_eq!(
+            there.as_ref().map(|result| &result.hash),
+            here.as_ref().map(|result| &result.hash),
+            "{} on {}",
+            instance.slug,
+            board.name
+        );
+        let too_small = there.is_err_and(|refusal| refusal.starts_with("capacity"));
+        assert_eq!(too_small, board.name == "microbit", "{} on {}", instance.slug, board.name);
+    }
     Ok(())
 }
 
