@@ -260,9 +260,9 @@ proptest! {
             }
             let mut x = b.clone();
             solve(n, diagonal, &used, &mut x).unwrap();
-            for i in 0..n {
-                let (mut residual, mut sizes) = (-wide(b[i]), 0.0);
-                for j in 0..n {
+            for (i, &b) in b.iter().enumerate() {
+                let (mut residual, mut sizes) = (-wide(b), 0.0);
+                for (j, &x) in x.iter().enumerate() {
                     let (row, column) = if transposed { (j, i) } else { (i, j) };
                     let entry = match (row.cmp(&column), unit) {
                         (std::cmp::Ordering::Equal, true) => 1.0,
@@ -270,8 +270,8 @@ proptest! {
                         (std::cmp::Ordering::Greater, _) if !lower => continue,
                         _ => a[row + column * n],
                     };
-                    residual += wide(entry) * wide(x[j]);
-                    sizes += (wide(entry) * wide(x[j])).abs();
+                    residual += wide(entry) * wide(x);
+                    sizes += (wide(entry) * wide(x)).abs();
                 }
                 // Higham, theorem 8.5. Products may underflow, and a quotient, which a pivot of at most 8 multiplies.
                 let bound = n as f64 * U * sizes + (n + 8) as f64 * TINY;

@@ -47,7 +47,7 @@ fn system<S: Strategy<Value = Vec<f64>>>(
 
 proptest! {
     #[test]
-    fn cholesky_is_backward_stable_and_solves((n, entries, b) in system(|n| positive_definite(n))) {
+    fn cholesky_is_backward_stable_and_solves((n, entries, b) in system(positive_definite)) {
         let mut buffer = without_upper(n, &entries);
         let a = symmetric(n, &buffer);
         let factors = Cholesky::factor(n, &mut buffer[..]).unwrap();
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn cholesky_agrees_with_nalgebra((n, a, b) in system(|n| positive_definite(n))) {
+    fn cholesky_agrees_with_nalgebra((n, a, b) in system(positive_definite)) {
         let dense = DMatrix::from_column_slice(n, n, &a);
         let right_hand_side = DMatrix::from_column_slice(n, 1, &b);
         let eigenvalues = dense.symmetric_eigenvalues();
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn ldl_is_backward_stable_solves_and_counts_signs((n, entries, b) in system(|n| quasi_definite(n))) {
+    fn ldl_is_backward_stable_solves_and_counts_signs((n, entries, b) in system(quasi_definite)) {
         let mut buffer = without_upper(n, &entries);
         let a = symmetric(n, &buffer);
         let factors = Ldl::factor(n, &mut buffer[..]).unwrap();
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn ldl_agrees_with_nalgebra((n, a, _) in system(|n| quasi_definite(n))) {
+    fn ldl_agrees_with_nalgebra((n, a, _) in system(quasi_definite)) {
         let dense = DMatrix::from_column_slice(n, n, &a);
         let eigenvalues = dense.symmetric_eigenvalues();
         let condition = eigenvalues.amax() / eigenvalues.amin();
