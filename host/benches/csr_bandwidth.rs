@@ -1,7 +1,8 @@
-//! The CSR product against the machine's copy bandwidth, on one and on two threads: `cargo bench -p quern --bench csr_bandwidth`.
+//! The CSR product against the machine's copy bandwidth, on one and on two threads: `cargo bench -p quern
+//! --bench csr_bandwidth`.
 //!
-//! Bytes counted: per stored entry a value and an index, per row a pointer and an entry of y, and x once; the copy's are those read and
-//! those written. All operands are several times the last-level cache of a desktop.
+//! Bytes counted: per stored entry a value and an index, per row a pointer and an entry of y, and x once; the
+//! copy's are those read and those written. All operands are several times the last-level cache of a desktop.
 
 use std::time::Instant;
 

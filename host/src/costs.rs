@@ -113,8 +113,8 @@ struct Measured {
 
 /// The kernel's instructions; `None` where the case does not fit the board's memory.
 ///
-/// A clock that ticks every p instructions reads ⌊(k + d + c)/p⌋ after a start delayed by d: summed over p delays of
-/// different remainders that is c + const exactly, and the constant is that of the empty call.
+/// A clock that ticks every p instructions reads ⌊(k + d + c)/p⌋ after a start delayed by d: summed over p
+/// delays of different remainders that is c + const exactly, and the constant is that of the empty call.
 fn instructions(
     board: &Board,
     place: &mut dyn Place,

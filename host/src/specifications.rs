@@ -1,6 +1,7 @@
 //! The 36 specifications, by number.
 
-/// A specification: what an instance on the board and an experiment on the host make real under the same slug.
+/// A specification: what an instance on the board and an experiment on the host make real under the same
+/// slug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Specification {
     /// From 1 to 36.

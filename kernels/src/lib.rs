@@ -1,9 +1,10 @@
 //! Allocation-free numerical kernels that give the same bits on a microcontroller and on a desktop.
 //!
-//! Modules are filed by numerical task and layered: a module uses only modules of the layers above it in this list.
+//! Modules are filed by numerical task and layered: a module uses only modules of the layers above it in this
+//! list.
 //!
-//! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`] counter-based
-//!    generators and distributions
+//! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`]
+//!    counter-based generators and distributions
 //! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
 //!    · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
@@ -15,8 +16,8 @@
 //! - Iterations are state machines: `start`, then `step` of bounded cost; `solve` only loops over `step`.
 //! - Errors are values ([`Error`]). Non-convergence is a status in a report, not an error.
 //! - Nothing panics, and there is no `unsafe`.
-//! - Results are equal to the bit on every target: elementary functions come from `libm`, sums have one fixed order,
-//!   and nothing is fused.
+//! - Results are equal to the bit on every target: elementary functions come from `libm`, sums have one fixed
+//!   order, and nothing is fused.
 //!
 //! Dense matrices are column-major: entry (i, j) of an m×n matrix stands at `i + j * m`.
 #![no_std]

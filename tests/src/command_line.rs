@@ -62,7 +62,8 @@ impl Run {
         self
     }
 
-    /// Asserts that the arguments or files were refused: a line that contains `words`, and nothing on standard output.
+    /// Asserts that the arguments or files were refused: a line that contains `words`, and nothing on
+    /// standard output.
     ///
     /// # Panics
     /// If the command succeeded, crashed, or said something else.

@@ -1,5 +1,5 @@
-//! Vectors and dense matrices in `f32` against twins in `f64`, where products of two `f32` are exact and sums err by less
-//! than 10⁻⁸ of what `f32` may.
+//! Vectors and dense matrices in `f32` against twins in `f64`, where products of two `f32` are exact and sums
+//! err by less than 10⁻⁸ of what `f32` may.
 
 use proptest::prelude::*;
 use quern::strategies::blas::{factor, triangular};
@@ -75,8 +75,8 @@ proptest! {
         right.extend(y[..x.len()].iter().rev().map(|y| -y));
         let (_, sizes) = exact_dot(&left, &right);
         let n = left.len() as f64;
-        // The bound of the source. No product underflows: they and their errors are multiples of 2⁻⁹⁸ or so, unless an
-        // entry is smaller than 2⁻²⁶, whose products weigh less than the slack of U.
+        // The bound of the source. No product underflows: they and their errors are multiples of 2⁻⁹⁸ or so,
+        // unless an entry is smaller than 2⁻²⁶, whose products weigh less than the slack of U.
         let bound = U * wide(rest) + (n * U / (1.0 - n * U)).powi(2) * sizes + n * TINY;
         let error = (wide(blas::dot_compensated(&left, &right).unwrap()) - wide(rest)).abs();
         prop_assert!(error <= bound, "{error:e} {bound:e}");
@@ -227,7 +227,8 @@ proptest! {
         blas::symv(alpha, &a, &x, beta, &mut result).unwrap();
         for (i, &(product, sizes)) in expected.iter().enumerate() {
             let scaled = wide(beta) * wide(y[i]);
-            // Every product passes through at most n additions and three products; βyᵢ through n additions too.
+            // Every product passes through at most n additions and three products; βyᵢ through n additions
+            // too.
             let bound = (n + 3) as f64 * U * (sizes + scaled.abs()) + 16.0 * (n + 1) as f64 * TINY;
             let error = (wide(result[i]) - product - scaled).abs();
             prop_assert!(error <= bound, "{error:e} {bound:e}");
@@ -273,7 +274,8 @@ proptest! {
                     residual += wide(entry) * wide(x);
                     sizes += (wide(entry) * wide(x)).abs();
                 }
-                // Higham, theorem 8.5. Products may underflow, and a quotient, which a pivot of at most 8 multiplies.
+                // Higham, theorem 8.5. Products may underflow, and a quotient, which a pivot of at most 8
+                // multiplies.
                 let bound = n as f64 * U * sizes + (n + 8) as f64 * TINY;
                 prop_assert!(residual.abs() <= bound, "{residual:e} {bound:e}");
             }

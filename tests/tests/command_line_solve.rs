@@ -61,8 +61,9 @@ fn every_method_solves_with_every_preconditioner_it_takes() {
                 assert_eq!(document["status"], "converged");
                 assert!(document["iterations"].as_u64().unwrap() > 3);
                 assert!(document["seconds"].as_f64().unwrap() >= 0.0);
-                // lsqr's rule allows for errors of the matrix too, by the factor 1 + ‖A‖‖x‖/‖b‖. Its estimate of ‖A‖ is the root
-                // of a sum of two squares a step, each at most ‖A‖₂² < 8²; ‖x‖ is about 20, ‖b‖ = √(4·2² + 72·1²).
+                // lsqr's rule allows for errors of the matrix too, by the factor 1 + ‖A‖‖x‖/‖b‖. Its estimate
+                // of ‖A‖ is the root of a sum of two squares a step, each at most ‖A‖₂² < 8²; ‖x‖ is about
+                // 20, ‖b‖ = √(4·2² + 72·1²).
                 let steps = document["iterations"].as_f64().unwrap();
                 let slack = 1.0 + (2.0 * steps).sqrt() * 8.0 * 20.0 / 88_f64.sqrt();
                 let slack = if method == "lsqr" { slack } else { 1.0 };

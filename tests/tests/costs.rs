@@ -19,8 +19,8 @@ fn no_endpoint_links_a_path_that_panics() -> Result<()> {
     Ok(())
 }
 
-/// Instructions at most, each below the figure of CMSIS-DSP where that has the kernel (dot 294, matrix-vector product
-/// 3007, Cholesky 1444, on the same emulated core).
+/// Instructions at most, each below the figure of CMSIS-DSP where that has the kernel (dot 294, matrix-vector
+/// product 3007, Cholesky 1444, on the same emulated core).
 const BUDGETS: [(&str, &str, u64); 5] = [
     ("blas/dot", "64", 260),
     ("blas/matvec", "32x32", 2700),

@@ -9,7 +9,8 @@ use quern::strategies::factor::{
 use quern_kernels::Error;
 use quern_kernels::factor::{BandedCholesky, Cholesky, Ldl, Qr, Tridiagonal};
 
-/// Unit roundoff of `f32`, with one per cent for terms of second order and for the certificate's own rounding.
+/// Unit roundoff of `f32`, with one per cent for terms of second order and for the certificate's own
+/// rounding.
 const U: f64 = 1.01 * (f32::EPSILON / 2.0) as f64;
 
 fn narrow(values: &[f64]) -> Vec<f32> {
@@ -83,7 +84,8 @@ proptest! {
         let mut buffer = without_upper(n, &entries);
         let a = symmetric(n, &buffer);
         let smallest = a.symmetric_eigenvalues().min();
-        // ‖ΔA‖₂ ≤ γₙ₊₁‖L‖²_F = γₙ₊₁ tr(A + ΔA), and the eigenvalues move by no more; nalgebra's own error is far less.
+        // ‖ΔA‖₂ ≤ γₙ₊₁‖L‖²_F = γₙ₊₁ tr(A + ΔA), and the eigenvalues move by no more; nalgebra's own error is
+        // far less.
         let doubt = 2.0 * (n + 1) as f64 * U * a.diagonal().abs().sum();
         match Cholesky::factor(n, &mut buffer[..]) {
             Ok(_) => prop_assert!(smallest >= -doubt, "{smallest}"),
@@ -116,7 +118,8 @@ proptest! {
         let rounding = size * (3.0 * size + 1.0) * f64::EPSILON / 2.0;
         let difference = (DMatrix::from_vec(n, 1, x) - &expected).norm();
         prop_assert!(difference <= 4.0 * condition * rounding * expected.norm(), "{difference:e}");
-        // And ln det moves by at most tr|A⁻¹ΔA| ≤ nκ‖ΔA‖/‖A‖; n logarithms and sums of them add their own rounding.
+        // And ln det moves by at most tr|A⁻¹ΔA| ≤ nκ‖ΔA‖/‖A‖; n logarithms and sums of them add their own
+        // rounding.
         let logarithm = theirs.ln_determinant();
         let slack = 4.0 * size * condition * rounding + 4.0 * size * f64::EPSILON * (1.0 + logarithm.abs() + size * 7.0);
         prop_assert!((ours.log_determinant() - logarithm).abs() <= slack);
@@ -160,7 +163,8 @@ proptest! {
         let condition = eigenvalues.amax() / eigenvalues.amin();
         let determinant = dense.lu().determinant();
         let ours = Ldl::factor(n, a).unwrap();
-        // As above; |L||D||Lᵀ| is at most (1 + ‖H⁻¹‖‖B‖…) times |A|, of which condition² is a generous measure.
+        // As above; |L||D||Lᵀ| is at most (1 + ‖H⁻¹‖‖B‖…) times |A|, of which condition² is a generous
+        // measure.
         let size = n as f64;
         let slack = 8.0 * size * size * size * condition * condition * f64::EPSILON;
         prop_assert!((ours.determinant() / determinant - 1.0).abs() <= slack);
@@ -209,7 +213,8 @@ proptest! {
         factors.solve(&mut solution).unwrap();
         let x = matrix(n, 1, &solution[..n]);
         let residual = &b - &a * &x;
-        // x minimizes ‖(A + ΔA)x − (b + Δb)‖ with ‖ΔA‖ ≤ η‖A‖ and ‖Δb‖ ≤ η‖b‖: its residual is orthogonal to A + ΔA.
+        // x minimizes ‖(A + ΔA)x − (b + Δb)‖ with ‖ΔA‖ ≤ η‖A‖ and ‖Δb‖ ≤ η‖b‖: its residual is orthogonal to
+        // A + ΔA.
         let eta = 2.0 * reflectors(m, n) + n as f64 * U;
         let (size, reach) = (a.norm(), b.norm() + a.norm() * x.norm());
         let slope = (a.transpose() * &residual).norm();
@@ -291,8 +296,9 @@ fn norm(x: &[f32]) -> f64 {
 
 /// How far n computed reflectors of length m may be from orthogonal ones, relative to a vector's norm.
 ///
-/// Of each, the norm has at most (m/16 + 4)u, so that τ and v have at most (m/16 + 10)u, which enters the reflection I − τvvᵀ, of norm
-/// 1 with ‖τvvᵀ‖ = 2, three times; the inner product adds (m/8 + 4)u twice over, the update 3u. That is below (m + 80)u.
+/// Of each, the norm has at most (m/16 + 4)u, so that τ and v have at most (m/16 + 10)u, which enters the
+/// reflection I − τvvᵀ, of norm 1 with ‖τvvᵀ‖ = 2, three times; the inner product adds (m/8 + 4)u twice over,
+/// the update 3u. That is below (m + 80)u.
 fn reflectors(m: usize, n: usize) -> f64 {
     n as f64 * (m + 80) as f64 * U
 }

@@ -1,5 +1,5 @@
-//! Quantizers against digests of their reference implementations; see `tests/golden/generate_quantizers.py` for
-//! what each digest was compared with, and how to make them again.
+//! Quantizers against digests of their reference implementations; see `tests/golden/generate_quantizers.py`
+//! for what each digest was compared with, and how to make them again.
 
 use quern_kernels::quant::audit::Fnv1a64;
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};

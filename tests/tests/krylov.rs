@@ -1,4 +1,5 @@
-//! Krylov methods: honest reports, exact budgets, certificates recomputed here; and every `Space` under one suite.
+//! Krylov methods: honest reports, exact budgets, certificates recomputed here; and every `Space` under one
+//! suite.
 
 use proptest::prelude::*;
 use quern::space::{ThreadedCsr, Threads};
@@ -159,7 +160,8 @@ proptest! {
         let mut solver = Cg::new(vec![0.0; Cg::scalars(b.len())]);
         let report = solver.solve(&problem, &stop(0.0, 2000)).unwrap();
         prop_assert!(matches!(report.status, Status::Converged | Status::Stagnated), "{:?}", report);
-        // Nothing better than a few rounding errors of the residual can be asked for, nor anything much worse.
+        // Nothing better than a few rounding errors of the residual can be asked for, nor anything much
+        // worse.
         let (_, allowed) = residual(&matrix.dense(true), solver.solution(), &b);
         prop_assert!(report.residual_norm <= 8.0 * allowed, "{:?}, {}", report, allowed);
     }
@@ -227,7 +229,8 @@ proptest! {
                 let product: f64 = (0..=column).map(|k| l[row + k * n] * l[column + k * n]).sum();
                 let raised = if row == column { 1.0 + shift } else { 1.0 };
                 let expected = raised * matrix.values[entry];
-                // By Cauchy–Schwarz no sum of sizes exceeds the larger diagonal entry; up to n + 3 roundings on each side.
+                // By Cauchy–Schwarz no sum of sizes exceeds the larger diagonal entry; up to n + 3 roundings
+                // on each side.
                 let largest = f64::max(l[row + row * n], l[column + column * n]).powi(2)
                     + 2.0 * f64::max(matrix.values[matrix.row_pointers[row + 1] as usize - 1],
                         matrix.values[matrix.row_pointers[column + 1] as usize - 1]);

@@ -102,9 +102,9 @@ fn check_honest(name: &str, matrix: &Matrix, b: &[f64], x: &[f64], report: &Repo
     assert_eq!(met, report.status == Status::Converged, "{name}: {report:?}");
 }
 
-/// Whether our count is SciPy's: within 2 % or 2 of what SciPy itself gives for permutations of the matrix, which change
-/// nothing but the rounding. Mostly that range is a single number; where rounding decides how often a method must find an
-/// eigenvector anew, it is wide: 756 to 1136 for conjugate gradients on bcsstk20.
+/// Whether our count is SciPy's: within 2 % or 2 of what SciPy itself gives for permutations of the matrix,
+/// which change nothing but the rounding. Mostly that range is a single number; where rounding decides how
+/// often a method must find an eigenvector anew, it is wide: 756 to 1136 for conjugate gradients on bcsstk20.
 fn check_count(name: &str, golden: &Golden, report: &Report<f64>) {
     let ours = report.recurrence_iterations;
     println!(
@@ -228,8 +228,8 @@ fn lsqr_on_the_rectangular_matrices() {
         };
         let report = solver.solve(&LinearSystem::new(&csr, &b), &rules).unwrap();
         if let Some(&(residual_norm, solution_norm)) = reference.get(name.as_str()) {
-            // Half a unit of the eighth digit, and what the tolerance leaves open: r is orthogonal to the range but for
-            // ‖Aᵀr‖/σ_min, far below; x is off by ‖Aᵀr‖/σ_min², at most 6e-11/1.3e-8.
+            // Half a unit of the eighth digit, and what the tolerance leaves open: r is orthogonal to the
+            // range but for ‖Aᵀr‖/σ_min, far below; x is off by ‖Aᵀr‖/σ_min², at most 6e-11/1.3e-8.
             assert!((report.residual_norm / residual_norm - 1.0).abs() <= 1e-7, "{name}: {report:?}");
             assert!((report.solution_norm / solution_norm - 1.0).abs() <= 1e-7, "{name}: {report:?}");
         }

@@ -1,4 +1,5 @@
-//! Layers against loops that follow their documentation word by word: sums in the stated order give the same bits.
+//! Layers against loops that follow their documentation word by word: sums in the stated order give the same
+//! bits.
 
 use proptest::prelude::*;
 use quern::place::{Native, Place};

@@ -19,8 +19,8 @@ impl Bounded {
         self.a.tr_mul(&(&self.a * x - &self.b))
     }
 
-    /// The minimizer: of all ways to put each variable on its lower bound, its upper bound, or free, the one whose free
-    /// part solves its normal equations inside the box with the lowest value.
+    /// The minimizer: of all ways to put each variable on its lower bound, its upper bound, or free, the one
+    /// whose free part solves its normal equations inside the box with the lowest value.
     fn minimizer(&self) -> DVector<f64> {
         let n = self.lower.len();
         let mut best: Option<(f64, DVector<f64>)> = None;
@@ -92,7 +92,8 @@ proptest! {
             projected_step(&mut sgd, x.as_mut_slice(), gradient.as_slice(), lower, upper).unwrap();
         }
         prop_assert!(distance <= tolerance, "{distance}");
-        // For a μ-strongly convex function with L-Lipschitz gradient ‖x − x*‖ ≤ (1 + L)/μ · ‖x − clip(x − g)‖.
+        // For a μ-strongly convex function with L-Lipschitz gradient ‖x − x*‖ ≤ (1 + L)/μ · ‖x − clip(x −
+        // g)‖.
         let bound = (1.0 + curvature) / 0.25 * (n as f64).sqrt() * tolerance;
         prop_assert!((x - problem.minimizer()).norm() <= bound + 1e-12);
     }

@@ -24,7 +24,8 @@ fn every_endpoint_has_a_generator_and_a_cost_case() {
     }
 }
 
-/// A generated call neither asks for more than the smallest board can lend nor hands over arguments of the wrong type.
+/// A generated call neither asks for more than the smallest board can lend nor hands over arguments of the
+/// wrong type.
 #[test]
 fn generated_calls_fit_the_smallest_board() {
     let memory_bytes = 4_000;

@@ -299,13 +299,13 @@ fn affine_set<T: Real>(x: &[f64], matrix: &[f64], offset: &[f64]) {
     let p = map(&factored.unwrap(), &x);
     let away = DVector::from_column_slice(&minus(&x, &p));
     let distance = away.norm();
-    // As documented: the residual Ax − b is off by a small multiple of u(‖A‖‖x‖ + ‖b‖), which A⁺ enlarges; the
-    // factors by u·cond², relative to the distance. The multiples are (m + n + 10), and √m or m of the entries'
-    // bounds against norms.
+    // As documented: the residual Ax − b is off by a small multiple of u(‖A‖‖x‖ + ‖b‖), which A⁺ enlarges;
+    // the factors by u·cond², relative to the distance. The multiples are (m + n + 10), and √m or m of the
+    // entries' bounds against norms.
     let residual_error = constant * (m as f64).sqrt() * (largest * norm(&x) + norm(&offset)) / smallest;
     let error = 2.0 * residual_error + m as f64 * constant * condition * condition * distance;
-    // Two certificates: p fulfils the equations, and x − p lies in the row space, of which a QR factorization of Aᵀ
-    // gives an orthonormal basis. A point off by ε violates them by ‖A‖ε and ε at most.
+    // Two certificates: p fulfils the equations, and x − p lies in the row space, of which a QR factorization
+    // of Aᵀ gives an orthonormal basis. A point off by ε violates them by ‖A‖ε and ε at most.
     let residual = &dense * DVector::from_column_slice(&p) - DVector::from_column_slice(&offset);
     let violation = residual.norm() / largest;
     assert!(violation <= error, "equations violated by {violation:e}, bound {error:e}");

@@ -1,4 +1,5 @@
-//! Quantizers: codes against the nearest value, identities of requantizing, refusals; audits against naive twins.
+//! Quantizers: codes against the nearest value, identities of requantizing, refusals; audits against naive
+//! twins.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -72,8 +73,8 @@ proptest! {
                 _ => a,
             };
             // Rounding in single precision: a few units of 2⁻²⁴ of the largest number. Half precision rounds
-            // scales by 2⁻¹¹ of themselves and, below its smallest normal number, by 2⁻²⁵; the scale is multiplied
-            // by at most 127 and an offset of at most a is added.
+            // scales by 2⁻¹¹ of themselves and, below its smallest normal number, by 2⁻²⁵; the scale is
+            // multiplied by at most 127 and an offset of at most a is added.
             let half = matches!(scheme, Scheme::Q8_0(_) | Scheme::Q4_0(_) | Scheme::Q4_1(_));
             let rounding = if half { 2.0 * a * 2f64.powi(-11) + 128.0 * 2f64.powi(-25) } else { 16.0 * a * 2f64.powi(-24) };
             let bound = 0.5 * widest_cell(&scheme) * unit + rounding;
@@ -136,8 +137,8 @@ proptest! {
         }
     }
 
-    /// The streaming comparison against the codes and scales themselves. The k-quants' blocks hold more than the
-    /// scales tell, so there only one direction holds.
+    /// The streaming comparison against the codes and scales themselves. The k-quants' blocks hold more than
+    /// the scales tell, so there only one direction holds.
     #[test]
     fn comparing_is_comparing_codes_and_scales(
         (scheme, (before, after)) in model().prop_flat_map(|(scheme, weights)| (Just(scheme), moved(weights))),
@@ -206,8 +207,8 @@ proptest! {
     }
 }
 
-/// Weights spread evenly have standard normal z; |z| > 5 has probability 6·10⁻⁷. Weights pushed to the borders
-/// stand out.
+/// Weights spread evenly have standard normal z; |z| > 5 has probability 6·10⁻⁷. Weights pushed to the
+/// borders stand out.
 #[test]
 fn the_detector_is_calibrated() {
     let key = Key::from_seed(12);

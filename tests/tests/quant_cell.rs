@@ -128,8 +128,8 @@ proptest! {
         let scaled: Vec<f32> = weights.iter().map(|x| x * factor).collect();
         let size = weights.iter().fold(0.0f32, |size, x| size.max(x.abs()));
         let least = weights.iter().filter(|x| **x != 0.0).fold(f32::MAX, |least, x| least.min(x.abs()));
-        // No subnormal number anywhere, no scale out of half precision; the k-quants' final codes use the rounded
-        // half-precision scale.
+        // No subnormal number anywhere, no scale out of half precision; the k-quants' final codes use the
+        // rounded half-precision scale.
         let plain = !matches!(scheme, Scheme::Q4K(_) | Scheme::Q6K(_));
         prop_assume!(plain && size > 1e-20 && size * factor < 32768.0 && least > 1e-30);
         let (small, large) = (boxes(&scheme, &weights), boxes(&scheme, &scaled));
@@ -155,8 +155,8 @@ proptest! {
             prop_assert!(keys.is_sorted(), "{:?}", keys);
             prop_assert!(grid.contains(cut.lower[i]) && grid.contains(cut.upper[i]));
             if margin == 0.0 {
-                // Tight: the next number of the grid is outside. Up to one float of slack by the rounding of upper
-                // − 0·width.
+                // Tight: the next number of the grid is outside. Up to one float of slack by the rounding of
+                // upper − 0·width.
                 prop_assert!(cut.lower[i] == grid.ceil(full.lower[i]) && cut.upper[i] == grid.floor(full.upper[i]));
             }
         }
@@ -261,7 +261,8 @@ fn ends_of_integer_cells_are_the_ties() {
     }
 }
 
-/// Before the first weight of largest magnitude, an equal magnitude of the other sign would turn all codes around.
+/// Before the first weight of largest magnitude, an equal magnitude of the other sign would turn all codes
+/// around.
 #[test]
 fn the_first_largest_stays_the_first() {
     let mut weights = [0.0f32; 32];

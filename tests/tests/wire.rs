@@ -92,8 +92,8 @@ proptest! {
         stream.push(0);
         stream.extend(wire::encode(&next));
         let received = receive_all(&stream, 2048, 64);
-        // CRC-32 finds every burst of up to 32 bits; a flipped code byte moves zeros elsewhere, which it misses with
-        // probability 2⁻³²: no case drawn here does.
+        // CRC-32 finds every burst of up to 32 bits; a flipped code byte moves zeros elsewhere, which it
+        // misses with probability 2⁻³²: no case drawn here does.
         let intact: Vec<_> = received.iter().flatten().collect();
         prop_assert_eq!(intact, vec![&next]);
     }

@@ -13,9 +13,9 @@ use super::weights::{Name, Weights};
 
 /// Finds how far each weight can move while all of them still quantize to the same bytes.
 ///
-/// Writes the lower and the upper end of every weight's range, both inside. A weight that carries a group's scale has
-/// its own value for both. For q4_k and q6_k, which search for their scales, the ranges are a heuristic: check points
-/// of them with `quern audit`. Weights must be float32.
+/// Writes the lower and the upper end of every weight's range, both inside. A weight that carries a group's
+/// scale has its own value for both. For q4_k and q6_k, which search for their scales, the ranges are a
+/// heuristic: check points of them with `quern audit`. Weights must be float32.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

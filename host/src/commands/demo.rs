@@ -15,10 +15,11 @@ const SLUG: &str = "quantization-constraints";
 /// What the instance is lent where no board says how much.
 const MEMORY_BYTES: usize = 256 * 1024;
 
-/// Fine-tunes a small network inside its quantization cells, here and on an emulated board, and compares the bits.
+/// Fine-tunes a small network inside its quantization cells, here and on an emulated board, and compares the
+/// bits.
 ///
-/// A network that reads handwritten digits learns a new task while its quantized bytes stay identical. The board-sized
-/// problem runs on this machine and on an emulated Cortex-M4F: both must give the same hash.
+/// A network that reads handwritten digits learns a new task while its quantized bytes stay identical. The
+/// board-sized problem runs on this machine and on an emulated Cortex-M4F: both must give the same hash.
 /// Exits with 0 only if every check holds and the hashes are equal.
 #[derive(Args)]
 #[command(after_help = "\

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-/// Writes a line to standard output. A reader that has left is no error: the exit code still tells the verdict.
+/// Writes a line to standard output. A reader that has left is no error: the exit code still tells the
+/// verdict.
 pub(crate) fn line(text: impl fmt::Display) -> Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -22,7 +23,8 @@ pub(crate) fn json(document: &impl Serialize) -> Result<()> {
     line(serde_json::to_string_pretty(document)?)
 }
 
-/// A bar on standard error for `steps` steps; hidden in the first second, and where standard error is no terminal.
+/// A bar on standard error for `steps` steps; hidden in the first second, and where standard error is no
+/// terminal.
 pub(crate) fn progress(steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg}");
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())

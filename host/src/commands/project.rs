@@ -11,7 +11,8 @@ use super::output;
 
 /// Projects points onto a set: each row of an array is a point and moves to the nearest point of the set.
 ///
-/// box takes --lower and --upper, at least one of them. The balls take --radius. simplex {x ≥ 0, Σx = r} takes
+/// box takes --lower and --upper, at least one of them. The balls take --radius. simplex {x ≥ 0, Σx = r}
+/// takes
 /// --radius, 1 by default; topk-simplex keeps at most --k entries of it. second-order-cone {(t, z): ‖z‖ ≤ t} takes
 /// nothing. half-space {aᵀx ≤ b} and hyperplane {aᵀx = b} take --normal and --offset, 0 by default.
 /// The result has the type of the input, float32 or float64, and is computed in it.

@@ -12,10 +12,10 @@ use super::weights::{Name, Quantized, Weights};
 
 /// Quantizes an array of weights: codes, scales, and the values they stand for.
 ///
-/// The codes have the shape of the weights, a byte (uint8) each; those of int8, q8_0 are two's complement. The scales are
-/// float32, one row a group (for q4_k and q6_k a part of a group), with two columns for asym-u8 (scale and zero point),
-/// q4_1 and q4_k (scale and minimum). Groups run over the row-major array; for int8 and asym-u8 a group is a row, the
-/// last index running. Weights must be float32.
+/// The codes have the shape of the weights, a byte (uint8) each; those of int8, q8_0 are two's complement.
+/// The scales are float32, one row a group (for q4_k and q6_k a part of a group), with two columns for
+/// asym-u8 (scale and zero point), q4_1 and q4_k (scale and minimum). Groups run over the row-major array;
+/// for int8 and asym-u8 a group is a row, the last index running. Weights must be float32.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

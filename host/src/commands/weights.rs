@@ -60,8 +60,8 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// Reads weights. Those of 8 bytes are refused: rounding them first might move a weight to another code, and that is
-    /// for the user to decide.
+    /// Reads weights. Those of 8 bytes are refused: rounding them first might move a weight to another code,
+    /// and that is for the user to decide.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let Array { shape, entries } = npy::read(path)?;
         let place = path.display();

@@ -1,6 +1,7 @@
 //! The full-scale experiment of each specification, filed by its slug.
 //!
-//! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files and pages.
+//! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files
+//! and pages.
 
 mod findings;
 mod progress;
@@ -25,7 +26,8 @@ pub trait Experiment: Sync {
     /// Runs at the scale of the settings. The same settings give the same findings.
     ///
     /// # Errors
-    /// If data cannot be read or a kernel refuses its input. A claim that does not hold is a finding, not an error.
+    /// If data cannot be read or a kernel refuses its input. A claim that does not hold is a finding, not an
+    /// error.
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings>;
 }
 

@@ -15,10 +15,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Writes files so that none is ever seen half-written: all are written beside their places first, then renamed.
+/// Writes files so that none is ever seen half-written: all are written beside their places first, then
+/// renamed.
 ///
 /// # Errors
-/// If two have the same path, or one cannot be written; then no file has changed, unless renaming failed midway.
+/// If two have the same path, or one cannot be written; then no file has changed, unless renaming failed
+/// midway.
 pub fn write<'a>(files: impl IntoIterator<Item = (&'a Path, Vec<u8>)>) -> Result<()> {
     let mut staged: Vec<(PathBuf, NamedTempFile)> = Vec::new();
     for (path, bytes) in files {

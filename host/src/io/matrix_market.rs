@@ -1,8 +1,9 @@
 //! MatrixMarket: sparse and dense matrices, and vectors, as text.
 //!
-//! Read are `coordinate` and `array`, `real`, `integer` and `pattern`, `general`, `symmetric` and `skew-symmetric`; of a
-//! symmetric matrix the file holds the lower triangle. Indices count from 1; lines that start with `%` are comments.
-//! Source: R. F. Boisvert, R. Pozo and K. A. Remington, The Matrix Market Exchange Formats, NISTIR 5935.
+//! Read are `coordinate` and `array`, `real`, `integer` and `pattern`, `general`, `symmetric` and
+//! `skew-symmetric`; of a symmetric matrix the file holds the lower triangle. Indices count from 1; lines
+//! that start with `%` are comments. Source: R. F. Boisvert, R. Pozo and K. A. Remington, The Matrix Market
+//! Exchange Formats, NISTIR 5935.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -48,8 +49,8 @@ impl<T: Real> Matrix<T> {
         Csr::new(self.columns, &self.row_pointers, &self.column_indices, &self.values)
     }
 
-    /// The entries on and below the diagonal, as [`SymmetricCsr`](quern_kernels::linop::SymmetricCsr) and the incomplete
-    /// Cholesky factorization take them.
+    /// The entries on and below the diagonal, as [`SymmetricCsr`](quern_kernels::linop::SymmetricCsr) and the
+    /// incomplete Cholesky factorization take them.
     pub fn lower_triangle(&self) -> Self {
         let mut lower = Self {
             row_pointers: vec![0],

@@ -98,7 +98,8 @@ impl fmt::Display for Shape<'_> {
     }
 }
 
-/// Reads an array of `float32`, `float64`, `uint8`, `int8` or `int64`, in C or Fortran order, of either endianness.
+/// Reads an array of `float32`, `float64`, `uint8`, `int8` or `int64`, in C or Fortran order, of either
+/// endianness.
 ///
 /// # Errors
 /// If the file cannot be read, is no `.npy`, is cut off, or holds another type.

@@ -14,7 +14,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// An axis that shows all `values` that it can; `snug` ends at the outermost values, otherwise it ends at ticks.
+    /// An axis that shows all `values` that it can; `snug` ends at the outermost values, otherwise it ends at
+    /// ticks.
     pub(super) fn new(axis: &Axis, values: impl Iterator<Item = f64>, snug: bool) -> Self {
         let logarithmic = axis.logarithmic;
         let shown = values.filter(|&value| value.is_finite() && (!logarithmic || value > 0.0));

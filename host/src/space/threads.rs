@@ -5,14 +5,15 @@ use quern_kernels::Real;
 use quern_kernels::space::{Serial, Space};
 use rayon::prelude::*;
 
-/// Entries per unit of work. A vector up to this length is treated as [`Serial`] treats it, on the calling thread.
+/// Entries per unit of work. A vector up to this length is treated as [`Serial`] treats it, on the calling
+/// thread.
 const BLOCK: usize = 1 << 14;
 
 /// Slices in one memory, several threads.
 ///
-/// A sum is taken block by block in the order of [`Serial`], and the blocks' sums are added in order: the bits do not depend
-/// on the number of threads, and are those of [`Serial`] for vectors of one block; for longer ones the last bits may
-/// differ. Everything else has the bits of [`Serial`].
+/// A sum is taken block by block in the order of [`Serial`], and the blocks' sums are added in order: the
+/// bits do not depend on the number of threads, and are those of [`Serial`] for vectors of one block; for
+/// longer ones the last bits may differ. Everything else has the bits of [`Serial`].
 ///
 /// ```
 /// use quern::space::Threads;

@@ -10,8 +10,8 @@ pub fn moderate() -> impl Strategy<Value = f64> + Clone {
     prop_oneof![12 => -1.0..1.0f64, 2 => (-2..=2i32).prop_map(|k| f64::from(k) / 2.0), 1 => Just(-0.0)]
 }
 
-/// An n×n matrix whose lower and whose upper triangle can be solved with: the entries of its diagonal have sizes from ½
-/// to 8, the others at most 1.
+/// An n×n matrix whose lower and whose upper triangle can be solved with: the entries of its diagonal have
+/// sizes from ½ to 8, the others at most 1.
 pub fn triangular(n: usize) -> impl Strategy<Value = Vec<f64>> + Clone {
     let pivots = prop::collection::vec(prop_oneof![0.5..8.0f64, -8.0..-0.5f64, Just(1.0)], n);
     (prop::collection::vec(moderate(), n * n), pivots).prop_map(move |(mut a, pivots)| {
@@ -87,8 +87,8 @@ fn is_vector(argument: &Argument) -> bool {
     matches!(argument, Argument::F32s(_) | Argument::F64s(_))
 }
 
-/// The largest size up to `cap` whose call fits: its arguments twice (as they came, and copied), what else is lent, and
-/// its answer in a quarter of the memory.
+/// The largest size up to `cap` whose call fits: its arguments twice (as they came, and copied), what else is
+/// lent, and its answer in a quarter of the memory.
 pub(super) fn largest(
     cap: usize,
     numbers: &'static dyn Numbers,

@@ -6,7 +6,8 @@ use super::blas::{Scalars, largest, moderate, size, sometimes_misshapen, sometim
 use super::{Arguments, CostCase, Numbers, ramp, vector};
 use crate::place::Argument;
 
-/// GGᵀ + δI of n×n with entries of G at most 1 and δ from ½ to 8: symmetric, its eigenvalues between ½ and n² + 8.
+/// GGᵀ + δI of n×n with entries of G at most 1 and δ from ½ to 8: symmetric, its eigenvalues between ½ and n²
+/// + 8.
 pub fn positive_definite(n: usize) -> impl Strategy<Value = Vec<f64>> + Clone {
     (prop::collection::vec(moderate(), n * n), 0.5..8.0f64).prop_map(move |(g, shift)| gram(n, &g, |_| shift))
 }
@@ -25,8 +26,8 @@ pub fn quasi_definite(n: usize) -> impl Strategy<Value = Vec<f64>> + Clone {
     })
 }
 
-/// The lower band, k + 1 entries a column, of a strictly diagonally dominant symmetric matrix with positive diagonal.
-/// What lies outside of the matrix is arbitrary.
+/// The lower band, k + 1 entries a column, of a strictly diagonally dominant symmetric matrix with positive
+/// diagonal. What lies outside of the matrix is arbitrary.
 pub fn positive_definite_band(n: usize, k: usize) -> impl Strategy<Value = Vec<f64>> + Clone {
     (prop::collection::vec(moderate(), n * (k + 1)), 0.5..8.0f64).prop_map(move |(mut band, shift)| {
         for column in band.chunks_exact_mut(k + 1) {
@@ -44,7 +45,8 @@ pub fn dominant_tridiagonal(n: usize) -> impl Strategy<Value = [Vec<f64>; 3]> + 
     (off(), diagonal, off()).prop_map(|(lower, diagonal, upper)| [lower, diagonal, upper])
 }
 
-/// An m×n matrix, m ≥ n, of full rank: its columns lean to as many unit vectors by more than all else can outweigh.
+/// An m×n matrix, m ≥ n, of full rank: its columns lean to as many unit vectors by more than all else can
+/// outweigh.
 pub fn full_rank(m: usize, n: usize) -> impl Strategy<Value = Vec<f64>> + Clone {
     prop::collection::vec(moderate(), m * n).prop_map(move |mut a| {
         for j in 0..n {

@@ -66,7 +66,8 @@ impl Sparse {
     }
 }
 
-/// A sparse matrix of up to `largest` rows and columns, about half of it stored; empty rows and columns occur.
+/// A sparse matrix of up to `largest` rows and columns, about half of it stored; empty rows and columns
+/// occur.
 pub fn sparse(largest: usize) -> impl Strategy<Value = Sparse> + Clone {
     (0..=largest, 0..=largest).prop_flat_map(|(rows, columns)| {
         let row = proptest::collection::vec(proptest::option::of(number()), columns);
@@ -74,13 +75,14 @@ pub fn sparse(largest: usize) -> impl Strategy<Value = Sparse> + Clone {
     })
 }
 
-/// The lower triangle of a symmetric matrix of up to `largest` rows, positive definite as [`positive_definite_of`] says.
+/// The lower triangle of a symmetric matrix of up to `largest` rows, positive definite as
+/// [`positive_definite_of`] says.
 pub fn positive_definite(largest: usize) -> impl Strategy<Value = Sparse> + Clone {
     (0..=largest).prop_flat_map(positive_definite_of)
 }
 
-/// The lower triangle of a symmetric matrix of n rows, positive definite because each diagonal entry exceeds the sum of the
-/// others' sizes in its row, by as little as 1 %.
+/// The lower triangle of a symmetric matrix of n rows, positive definite because each diagonal entry exceeds
+/// the sum of the others' sizes in its row, by as little as 1 %.
 pub fn positive_definite_of(n: usize) -> impl Strategy<Value = Sparse> + Clone {
     let entry = proptest::option::of(-1.0..1.0f64);
     let off = proptest::collection::vec(entry, n * n);

@@ -1,5 +1,5 @@
-//! Generators of a kernel's arguments, a module a family: the native property tests and the tests on a board draw from
-//! the same ones, and shrink with them.
+//! Generators of a kernel's arguments, a module a family: the native property tests and the tests on a board
+//! draw from the same ones, and shrink with them.
 
 pub mod application;
 pub mod blas;
@@ -63,7 +63,8 @@ fn numbers(scalar: ScalarKind) -> &'static dyn Numbers {
     }
 }
 
-/// The generator of a kernel's arguments, for a place that can lend `memory_bytes`; `None` for an unknown kernel.
+/// The generator of a kernel's arguments, for a place that can lend `memory_bytes`; `None` for an unknown
+/// kernel.
 pub fn arguments(kernel: &str, scalar: ScalarKind, memory_bytes: usize) -> Option<Arguments> {
     (family(kernel)?.arguments)(kernel, numbers(scalar), memory_bytes)
 }
@@ -93,7 +94,8 @@ pub fn ramp(length: usize) -> Vec<f64> {
     (0..length).map(|i| ((i * 37 + 11) % 64) as f64 / 32.0 - 0.98).collect()
 }
 
-/// Numbers of one scalar type, as arguments: what a family's generators need to serve both types with one text.
+/// Numbers of one scalar type, as arguments: what a family's generators need to serve both types with one
+/// text.
 pub trait Numbers: Sync {
     /// One number.
     fn scalar(&self, value: f64) -> Argument;

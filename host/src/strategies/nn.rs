@@ -83,8 +83,8 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
     vec![CostCase::new(size, [layer.to_vec(), arguments].concat())]
 }
 
-/// The largest d for which requests, copies and lent memory of the kernels here, at most 12d² + 6d numbers, fit; not
-/// above 20, which is beyond every tile and block.
+/// The largest d for which requests, copies and lent memory of the kernels here, at most 12d² + 6d numbers,
+/// fit; not above 20, which is beyond every tile and block.
 fn largest_side(numbers: &'static dyn Numbers, memory_bytes: usize) -> usize {
     (memory_bytes / numbers.bytes() / 16).isqrt().min(20)
 }

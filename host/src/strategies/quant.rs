@@ -13,8 +13,8 @@ fn power(exponent: i32) -> f32 {
     2f64.powi(exponent) as f32
 }
 
-/// `length` weights of magnitude at most about 1: spread evenly, on a coarse grid so that codes and extremes tie,
-/// or of very different sizes; zeros of both signs among them.
+/// `length` weights of magnitude at most about 1: spread evenly, on a coarse grid so that codes and extremes
+/// tie, or of very different sizes; zeros of both signs among them.
 fn unscaled(length: usize) -> impl Strategy<Value = Vec<f32>> + Clone {
     let zero = prop_oneof![Just(0.0f32), Just(-0.0)];
     let even =
@@ -88,8 +88,8 @@ pub fn scheme() -> impl Strategy<Value = Scheme> + Clone {
     ]
 }
 
-/// A scheme that fits into `longest` weights, and a fitting length: one group mostly, a few at times, a short last
-/// one where allowed.
+/// A scheme that fits into `longest` weights, and a fitting length: one group mostly, a few at times, a short
+/// last one where allowed.
 pub fn scheme_and_length(longest: usize) -> impl Strategy<Value = (Scheme, usize)> + Clone {
     let small = scheme().prop_map(move |scheme| match scheme {
         Scheme::Q4K(_) | Scheme::Q6K(_) if longest < 256 => Scheme::Q4_0(Q4_0),

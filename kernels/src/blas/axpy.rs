@@ -2,8 +2,9 @@ use crate::{Error, Real, check_length};
 
 /// y ← y + a·x.
 ///
-/// Shapes: x and y of the same length n. Guarantee: every entry is the rounded sum of yᵢ and the rounded a·xᵢ. Cost: 2n
-/// flops, no lent memory. Source: C. L. Lawson et al., Basic Linear Algebra Subprograms for Fortran Usage, 1979.
+/// Shapes: x and y of the same length n. Guarantee: every entry is the rounded sum of yᵢ and the rounded
+/// a·xᵢ. Cost: 2n flops, no lent memory. Source: C. L. Lawson et al., Basic Linear Algebra Subprograms for
+/// Fortran Usage, 1979.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ; y is then untouched.
@@ -23,9 +24,9 @@ pub fn axpy<T: Real>(a: T, x: &[T], y: &mut [T]) -> Result<(), Error> {
 
 /// y ← x + b·y.
 ///
-/// Shapes: x and y of the same length n. Guarantee: every entry is the rounded sum of xᵢ and the rounded b·yᵢ. Cost: 2n
-/// flops, no lent memory. Source: the update of the search direction in M. R. Hestenes and E. Stiefel, Methods of
-/// Conjugate Gradients for Solving Linear Systems, 1952, equation (3:1f).
+/// Shapes: x and y of the same length n. Guarantee: every entry is the rounded sum of xᵢ and the rounded
+/// b·yᵢ. Cost: 2n flops, no lent memory. Source: the update of the search direction in M. R. Hestenes and E.
+/// Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, 1952, equation (3:1f).
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ; y is then untouched.

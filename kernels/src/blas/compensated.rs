@@ -2,12 +2,12 @@ use crate::{Error, Real, check_length};
 
 /// Inner product xᵀy, as accurate as if computed in twice the working precision and then rounded.
 ///
-/// Shapes: x and y of the same length n. Guarantee, with u = ε/2 and γₙ = nu/(1 − nu): |result − xᵀy| ≤ u|xᵀy| + γₙ²
-/// Σ|xᵢyᵢ|, as long as no product of two entries underflows and no entry exceeds 2⁻¹³ (`f32`) or 2⁻²⁸ (`f64`) of the
-/// largest number; beyond that the splitting overflows and the result is NaN, never a plausible wrong number.
-/// Cost: 25n flops, no lent memory. Source: T. Ogita, S. M. Rump, S. Oishi, Accurate Sum and Dot Product, SIAM J. Sci.
-/// Comput. 26 (2005), algorithm 5.3 (Dot2); products are split after Veltkamp and Dekker, since nothing is fused here.
-/// Entries are taken in natural order.
+/// Shapes: x and y of the same length n. Guarantee, with u = ε/2 and γₙ = nu/(1 − nu): |result − xᵀy| ≤
+/// u|xᵀy| + γₙ² Σ|xᵢyᵢ|, as long as no product of two entries underflows and no entry exceeds 2⁻¹³ (`f32`) or
+/// 2⁻²⁸ (`f64`) of the largest number; beyond that the splitting overflows and the result is NaN, never a
+/// plausible wrong number. Cost: 25n flops, no lent memory. Source: T. Ogita, S. M. Rump, S. Oishi, Accurate
+/// Sum and Dot Product, SIAM J. Sci. Comput. 26 (2005), algorithm 5.3 (Dot2); products are split after
+/// Veltkamp and Dekker, since nothing is fused here. Entries are taken in natural order.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ.

@@ -2,8 +2,8 @@ use crate::{Error, check_length};
 
 /// y ← x.
 ///
-/// Shapes: x and y of the same length n. Guarantee: bit for bit, NaN payloads included, in whatever type the entries
-/// have. Cost: no flops, no lent memory. Source: none needed.
+/// Shapes: x and y of the same length n. Guarantee: bit for bit, NaN payloads included, in whatever type the
+/// entries have. Cost: no flops, no lent memory. Source: none needed.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ; y is then untouched.
@@ -25,7 +25,8 @@ pub fn copy<T: Copy>(x: &[T], y: &mut [T]) -> Result<(), Error> {
 
 /// x ↔ y.
 ///
-/// Shapes: x and y of the same length n. Guarantee: bit for bit. Cost: no flops, no lent memory. Source: none needed.
+/// Shapes: x and y of the same length n. Guarantee: bit for bit. Cost: no flops, no lent memory. Source: none
+/// needed.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ; both are then untouched.

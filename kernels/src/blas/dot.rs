@@ -12,8 +12,9 @@ pub(crate) fn combine<T: Real>(sums: [T; LANES]) -> T {
 
 /// Inner product xᵀy = Σᵢ xᵢyᵢ.
 ///
-/// Shapes: x and y of the same length n. Guarantee: |fl(xᵀy) − xᵀy| ≤ γ Σ|xᵢyᵢ| with γ = (⌈n/8⌉+3)u/(1−(⌈n/8⌉+3)u).
-/// Cost: 2n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, section 3.1.
+/// Shapes: x and y of the same length n. Guarantee: |fl(xᵀy) − xᵀy| ≤ γ Σ|xᵢyᵢ| with γ =
+/// (⌈n/8⌉+3)u/(1−(⌈n/8⌉+3)u). Cost: 2n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of
+/// Numerical Algorithms, section 3.1.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the lengths differ.

@@ -4,9 +4,9 @@ use crate::{Error, Real};
 
 /// C ← αAB + βC.
 ///
-/// Shapes: A of m×k, B of k×n, C of m×n. Guarantee: column j of C is [`gemv`](super::gemv) of A and column j of B, bit
-/// for bit; with β = 0, C is only written. Cost: 2mkn + 3mn flops, no lent memory. Source: J. J. Dongarra et al., A Set
-/// of Level 3 Basic Linear Algebra Subprograms, 1990; here α multiplies the sum.
+/// Shapes: A of m×k, B of k×n, C of m×n. Guarantee: column j of C is [`gemv`](super::gemv) of A and column j
+/// of B, bit for bit; with β = 0, C is only written. Cost: 2mkn + 3mn flops, no lent memory. Source: J. J.
+/// Dongarra et al., A Set of Level 3 Basic Linear Algebra Subprograms, 1990; here α multiplies the sum.
 ///
 /// # Errors
 /// [`Error::Dimension`] if a matrix has another number of entries; C is then untouched.
@@ -45,9 +45,10 @@ pub fn gemm<T: Real>(
 
 /// C ← αAᵀB + βC.
 ///
-/// Shapes: A of k×m, B of k×n, C of m×n. Guarantee: column j of C is [`gemv_transposed`](super::gemv_transposed) of A and column j
-/// of B, bit for bit, so that every entry is a [`dot`](super::dot) of two columns, and AᵀA is symmetric to the bit; with β = 0, C is only written.
-/// Cost: 2mkn + 3mn flops, no lent memory. Source: as [`gemm`].
+/// Shapes: A of k×m, B of k×n, C of m×n. Guarantee: column j of C is
+/// [`gemv_transposed`](super::gemv_transposed) of A and column j of B, bit for bit, so that every entry is a
+/// [`dot`](super::dot) of two columns, and AᵀA is symmetric to the bit; with β = 0, C is only written. Cost:
+/// 2mkn + 3mn flops, no lent memory. Source: as [`gemm`].
 ///
 /// # Errors
 /// [`Error::Dimension`] if a matrix has another number of entries; C is then untouched.
@@ -86,8 +87,8 @@ pub fn gemm_transposed_left<T: Real>(
 
 /// C ← αABᵀ + βC.
 ///
-/// Shapes: A of m×k, B of n×k, C of m×n. Guarantee: the bits of [`gemm`] with B transposed beforehand; with β = 0, C is
-/// only written. Cost: 2mkn + 3mn flops, no lent memory. Source: as [`gemm`].
+/// Shapes: A of m×k, B of n×k, C of m×n. Guarantee: the bits of [`gemm`] with B transposed beforehand; with β
+/// = 0, C is only written. Cost: 2mkn + 3mn flops, no lent memory. Source: as [`gemm`].
 ///
 /// # Errors
 /// [`Error::Dimension`] if a matrix has another number of entries; C is then untouched.

@@ -3,9 +3,9 @@ use crate::{Error, Real};
 
 /// y ← Ax.
 ///
-/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: |y − Ax| ≤ γₙ|A||x| entry by entry, γₙ = nu/(1−nu);
-/// yᵢ adds its n products in natural order. Cost: 2mn flops, no lent memory. Source: N. J. Higham, Accuracy and
-/// Stability of Numerical Algorithms, section 3.5.
+/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: |y − Ax| ≤ γₙ|A||x| entry by entry, γₙ
+/// = nu/(1−nu); yᵢ adds its n products in natural order. Cost: 2mn flops, no lent memory. Source: N. J.
+/// Higham, Accuracy and Stability of Numerical Algorithms, section 3.5.
 ///
 /// # Errors
 /// [`Error::Dimension`] if A has not mn entries; y is then untouched.
@@ -26,10 +26,10 @@ pub fn matvec<T: Real>(a: &[T], x: &[T], y: &mut [T]) -> Result<(), Error> {
 
 /// y ← αAx + βy.
 ///
-/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: yᵢ is fl(α·s + β·yᵢ), every operation rounded, with s
-/// the sum [`matvec`] gives; with β = 0, y is only written, so that it may hold anything before. Cost: 2mn + 3m flops,
-/// no lent memory. Source: J. J. Dongarra et al., An Extended Set of Fortran Basic Linear Algebra Subprograms, 1988;
-/// here α multiplies the sum, not the entries of x.
+/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: yᵢ is fl(α·s + β·yᵢ), every operation
+/// rounded, with s the sum [`matvec`] gives; with β = 0, y is only written, so that it may hold anything
+/// before. Cost: 2mn + 3m flops, no lent memory. Source: J. J. Dongarra et al., An Extended Set of Fortran
+/// Basic Linear Algebra Subprograms, 1988; here α multiplies the sum, not the entries of x.
 ///
 /// # Errors
 /// [`Error::Dimension`] if A has not mn entries; y is then untouched.
@@ -50,9 +50,9 @@ pub fn gemv<T: Real>(alpha: T, a: &[T], x: &[T], beta: T, y: &mut [T]) -> Result
 
 /// x ← αAᵀy + βx.
 ///
-/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: xⱼ is fl(α·s + β·xⱼ), every operation rounded, with s
-/// the [`dot`](super::dot) of column j and y; with β = 0, x is only written. Cost: 2mn + 3n flops, no lent
-/// memory. Source: as [`gemv`].
+/// Shapes: A of m×n with m the length of y and n that of x. Guarantee: xⱼ is fl(α·s + β·xⱼ), every operation
+/// rounded, with s the [`dot`](super::dot) of column j and y; with β = 0, x is only written. Cost: 2mn + 3n
+/// flops, no lent memory. Source: as [`gemv`].
 ///
 /// # Errors
 /// [`Error::Dimension`] if A has not mn entries; x is then untouched.
@@ -138,8 +138,8 @@ pub(super) fn combination<T: Real>(alpha: T, beta: T) -> impl Fn(&mut T, T) + Co
 
 /// Calls `update(yᵢ, Σⱼ aᵢⱼxⱼ)` for every row i.
 ///
-/// Rows are taken in tiles, whose sums stay in registers while the columns go by. The width of a tile does not show in
-/// the result: each row adds in natural order.
+/// Rows are taken in tiles, whose sums stay in registers while the columns go by. The width of a tile does
+/// not show in the result: each row adds in natural order.
 #[inline(always)]
 pub(super) fn rows<T: Real>(
     a: &[T],

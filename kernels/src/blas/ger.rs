@@ -4,9 +4,9 @@ use crate::{Error, Real};
 
 /// A ← A + αxyᵀ.
 ///
-/// Shapes: A of m×n with m the length of x and n that of y. Guarantee: every entry is fl(aᵢⱼ + fl(αyⱼ)·xᵢ), every
-/// operation rounded. Cost: 2mn + n flops, no lent memory. Source: J. J. Dongarra et al., An Extended Set of Fortran
-/// Basic Linear Algebra Subprograms, 1988.
+/// Shapes: A of m×n with m the length of x and n that of y. Guarantee: every entry is fl(aᵢⱼ + fl(αyⱼ)·xᵢ),
+/// every operation rounded. Cost: 2mn + n flops, no lent memory. Source: J. J. Dongarra et al., An Extended
+/// Set of Fortran Basic Linear Algebra Subprograms, 1988.
 ///
 /// # Errors
 /// [`Error::Dimension`] if A has not mn entries; A is then untouched.

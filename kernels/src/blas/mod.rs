@@ -1,13 +1,14 @@
 //! Vector and dense-matrix primitives on slices, with one fixed order of summation.
 //!
-//! A reduction keeps eight interleaved partial sums (entry i goes to sum i mod 8) and combines them in a fixed tree, so
-//! that the desktop's compiler vectorizes what the board unrolls, and the bits agree. A product Ax adds the columns in
-//! their natural order, for every row on its own, with a tile of rows' sums in registers: again the same bits whatever
-//! the width of the tile or of the machine's vectors.
+//! A reduction keeps eight interleaved partial sums (entry i goes to sum i mod 8) and combines them in a
+//! fixed tree, so that the desktop's compiler vectorizes what the board unrolls, and the bits agree. A
+//! product Ax adds the columns in their natural order, for every row on its own, with a tile of rows' sums in
+//! registers: again the same bits whatever the width of the tile or of the machine's vectors.
 //!
-//! Matrices are column-major: entry (i, j) of an m×n matrix stands at `i + j * m`. Shapes follow from the lengths of
-//! vectors where they can, and are arguments where they cannot; they are checked once, on entry. The functions whose
-//! names end in `_fixed` take shapes from types, check nothing, and give the same bits as their counterparts on slices.
+//! Matrices are column-major: entry (i, j) of an m×n matrix stands at `i + j * m`. Shapes follow from the
+//! lengths of vectors where they can, and are arguments where they cannot; they are checked once, on entry.
+//! The functions whose names end in `_fixed` take shapes from types, check nothing, and give the same bits as
+//! their counterparts on slices.
 //!
 //! | task | functions |
 //! |---|---|
@@ -18,8 +19,9 @@
 //! | matrix times matrix | [`gemm`], [`gemm_transposed_left`], [`gemm_transposed_right`] |
 //! | triangular systems | [`solve_lower`], [`solve_lower_transposed`], [`solve_upper`], [`solve_upper_transposed`] |
 //!
-//! These are building blocks for kernels that look at their inputs themselves: NaN and infinity go through them as IEEE
-//! arithmetic has it. Only the triangular solves, which divide, refuse a diagonal they cannot divide by.
+//! These are building blocks for kernels that look at their inputs themselves: NaN and infinity go through
+//! them as IEEE arithmetic has it. Only the triangular solves, which divide, refuse a diagonal they cannot
+//! divide by.
 
 mod axpy;
 mod compensated;

@@ -3,8 +3,9 @@ use crate::Real;
 
 /// ‖x‖₁ = Σᵢ|xᵢ|.
 ///
-/// Shapes: x of any length n; of nothing it is zero. Guarantee: the relative error is at most γ = (⌈n/8⌉+2)u/(1−(⌈n/8⌉+2)u).
-/// Cost: 2n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, section 4.2.
+/// Shapes: x of any length n; of nothing it is zero. Guarantee: the relative error is at most γ =
+/// (⌈n/8⌉+2)u/(1−(⌈n/8⌉+2)u). Cost: 2n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of
+/// Numerical Algorithms, section 4.2.
 ///
 /// ```
 /// assert_eq!(quern_kernels::blas::norm1(&[3.0, -4.0]), 7.0);
@@ -16,14 +17,13 @@ pub fn norm1<T: Real>(x: &[T]) -> T {
 
 /// ‖x‖₂ = √Σᵢxᵢ², where neither a large nor a small entry spoils the squares.
 ///
-/// Shapes: x of any length n; of nothing it is zero. Guarantee: the relative error is at most
-/// (⌈n/8⌉/2 + 4)u to first order, whatever the size of the entries; a norm above the largest number is infinite; a norm below the
-/// smallest normal number is rounded once more. The result scales exactly with powers of two. NaN if an entry is NaN,
-/// else infinite if an entry is.
-/// Cost: 2n flops and a root; another 3n and a product where the squares leave the safe range. No lent memory. Source:
-/// J. L. Blue, A Portable Fortran Program to Find the Euclidean Norm of a Vector, ACM TOMS 4 (1978); instead of
-/// three accumulators, the sum is taken again with scaled entries in the rare case that it must be, so that the common
-/// case has no comparisons.
+/// Shapes: x of any length n; of nothing it is zero. Guarantee: the relative error is at most (⌈n/8⌉/2 + 4)u
+/// to first order, whatever the size of the entries; a norm above the largest number is infinite; a norm
+/// below the smallest normal number is rounded once more. The result scales exactly with powers of two. NaN
+/// if an entry is NaN, else infinite if an entry is. Cost: 2n flops and a root; another 3n and a product
+/// where the squares leave the safe range. No lent memory. Source: J. L. Blue, A Portable Fortran Program to
+/// Find the Euclidean Norm of a Vector, ACM TOMS 4 (1978); instead of three accumulators, the sum is taken
+/// again with scaled entries in the rare case that it must be, so that the common case has no comparisons.
 ///
 /// ```
 /// assert_eq!(quern_kernels::blas::norm2(&[3e30_f32, -4e30]), 5e30);
@@ -36,8 +36,8 @@ pub fn norm2<T: Real>(x: &[T]) -> T {
     if squares >= lowest && squares <= T::MAX {
         return squares.sqrt();
     }
-    // A power of two, 2⁻¹⁰³ or 2⁻⁹⁷⁰: times the largest number its square is far from overflow, and what overflowed
-    // without it stays far from underflow with it. The inverse does the same for the small ones.
+    // A power of two, 2⁻¹⁰³ or 2⁻⁹⁷⁰: times the largest number its square is far from overflow, and what
+    // overflowed without it stays far from underflow with it. The inverse does the same for the small ones.
     let small = T::MIN_POSITIVE / T::EPSILON;
     let large = T::ONE / small;
     let (before, after) = if squares < lowest { (large, small) } else { (small, large) };
@@ -50,8 +50,8 @@ pub fn norm2<T: Real>(x: &[T]) -> T {
 
 /// ‖x‖_∞ = maxᵢ|xᵢ|.
 ///
-/// Shapes: x of any length n; of nothing it is zero. Guarantee: exact; NaN if an entry is NaN. Cost: n comparisons, no lent
-/// memory. Source: none needed.
+/// Shapes: x of any length n; of nothing it is zero. Guarantee: exact; NaN if an entry is NaN. Cost: n
+/// comparisons, no lent memory. Source: none needed.
 ///
 /// ```
 /// assert_eq!(quern_kernels::blas::norm_infinity(&[3.0, -4.0]), 4.0);
@@ -72,8 +72,9 @@ pub fn norm_infinity<T: Real>(x: &[T]) -> T {
 
 /// The index of the entry of largest size, the first of them where several tie.
 ///
-/// Shapes: x of any length n. Guarantee: exact; NaN is passed over; `None` if nothing is left. Cost: n comparisons, no lent
-/// memory. Source: C. L. Lawson et al., Basic Linear Algebra Subprograms for Fortran Usage, 1979 (there from 1).
+/// Shapes: x of any length n. Guarantee: exact; NaN is passed over; `None` if nothing is left. Cost: n
+/// comparisons, no lent memory. Source: C. L. Lawson et al., Basic Linear Algebra Subprograms for Fortran
+/// Usage, 1979 (there from 1).
 ///
 /// ```
 /// assert_eq!(quern_kernels::blas::index_of_largest(&[3.0, -4.0, 4.0]), Some(1));

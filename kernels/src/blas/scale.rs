@@ -2,8 +2,8 @@ use crate::Real;
 
 /// x ← a·x.
 ///
-/// Shapes: x of any length n. Guarantee: every entry is rounded once. Cost: n flops, no lent memory. Source: C. L. Lawson
-/// et al., Basic Linear Algebra Subprograms for Fortran Usage, 1979.
+/// Shapes: x of any length n. Guarantee: every entry is rounded once. Cost: n flops, no lent memory. Source:
+/// C. L. Lawson et al., Basic Linear Algebra Subprograms for Fortran Usage, 1979.
 ///
 /// ```
 /// let mut x = [1.0, 2.0];

@@ -3,9 +3,9 @@ use crate::Real;
 
 /// Σᵢ xᵢ.
 ///
-/// Shapes: x of any length n; nothing sums to zero. Guarantee: the error is at most γ Σ|xᵢ| with γ = (⌈n/8⌉+2)u/(1−(⌈n/8⌉+2)u).
-/// Cost: n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, section 4.2;
-/// eight interleaved partial sums, combined in a fixed tree.
+/// Shapes: x of any length n; nothing sums to zero. Guarantee: the error is at most γ Σ|xᵢ| with γ =
+/// (⌈n/8⌉+2)u/(1−(⌈n/8⌉+2)u). Cost: n flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of
+/// Numerical Algorithms, section 4.2; eight interleaved partial sums, combined in a fixed tree.
 ///
 /// ```
 /// assert_eq!(quern_kernels::blas::sum(&[1.0, 2.0, 4.0]), 7.0);

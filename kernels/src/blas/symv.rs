@@ -4,11 +4,11 @@ use crate::{Error, Real};
 
 /// y ← αAx + βy for a symmetric matrix, of which only the lower triangle is read.
 ///
-/// Shapes: A of n×n, x and y of length n. Guarantee: |error| ≤ γ|α||A||x| + 2u|βy| entry by entry with γ = (n+3)u/(1−(n+3)u); with
-/// β = 0, y is only written; what stands above the diagonal may be anything. Cost: 2n² + 4n flops and half of A's
-/// memory traffic, no lent memory. Source: J. J. Dongarra et al., An Extended Set of Fortran Basic Linear Algebra
-/// Subprograms, 1988. Order: y ← βy first; then, column by column, the entries below the diagonal serve once as a
-/// column and once, in one [`dot`](super::dot), as a row.
+/// Shapes: A of n×n, x and y of length n. Guarantee: |error| ≤ γ|α||A||x| + 2u|βy| entry by entry with γ =
+/// (n+3)u/(1−(n+3)u); with β = 0, y is only written; what stands above the diagonal may be anything. Cost:
+/// 2n² + 4n flops and half of A's memory traffic, no lent memory. Source: J. J. Dongarra et al., An Extended
+/// Set of Fortran Basic Linear Algebra Subprograms, 1988. Order: y ← βy first; then, column by column, the
+/// entries below the diagonal serve once as a column and once, in one [`dot`](super::dot), as a row.
 ///
 /// # Errors
 /// [`Error::Dimension`] if y has not the length of x, or A not n² entries; y is then untouched.

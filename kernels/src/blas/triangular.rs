@@ -13,13 +13,14 @@ pub enum Diagonal {
 
 /// B ← L⁻¹B with L lower triangular: forward substitution, one column of B after the other.
 ///
-/// Shapes: L of n×n, of which only the lower triangle is read; B of n×k, so that a vector of length n is the case k = 1.
-/// Guarantee: every computed column x satisfies (L + ΔL)x = b with |ΔL| ≤ γₙ|L|, γₙ = nu/(1−nu). Cost: n²k flops, no lent
-/// memory. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, theorem 8.5; by columns.
+/// Shapes: L of n×n, of which only the lower triangle is read; B of n×k, so that a vector of length n is the
+/// case k = 1. Guarantee: every computed column x satisfies (L + ΔL)x = b with |ΔL| ≤ γₙ|L|, γₙ = nu/(1−nu).
+/// Cost: n²k flops, no lent memory. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms,
+/// theorem 8.5; by columns.
 ///
 /// # Errors
-/// [`Error::Dimension`] if L has not n² entries or B not a multiple of n; [`Error::Breakdown`] with its index if an entry
-/// of the diagonal is zero or NaN. B is untouched then.
+/// [`Error::Dimension`] if L has not n² entries or B not a multiple of n; [`Error::Breakdown`] with its index
+/// if an entry of the diagonal is zero or NaN. B is untouched then.
 ///
 /// ```
 /// use quern_kernels::blas::{Diagonal, solve_lower};
@@ -38,8 +39,8 @@ pub fn solve_lower<T: Real>(n: usize, diagonal: Diagonal, l: &[T], b: &mut [T]) 
 
 /// B ← L⁻ᵀB with L lower triangular: backward substitution with the transpose.
 ///
-/// Shapes, guarantee, cost and source: as [`solve_lower`]; row j of Lᵀ is the contiguous column j of L, and its
-/// products are added as [`dot`](super::dot) does.
+/// Shapes, guarantee, cost and source: as [`solve_lower`]; row j of Lᵀ is the contiguous column j of L, and
+/// its products are added as [`dot`](super::dot) does.
 ///
 /// # Errors
 /// As [`solve_lower`].
@@ -66,8 +67,8 @@ pub fn solve_lower_transposed<T: Real>(
 
 /// B ← U⁻¹B with U upper triangular: backward substitution, by columns of U.
 ///
-/// Shapes: U of n×n, of which only the upper triangle is read; the rest as [`solve_lower`]. Guarantee, cost and source:
-/// as [`solve_lower`].
+/// Shapes: U of n×n, of which only the upper triangle is read; the rest as [`solve_lower`]. Guarantee, cost
+/// and source: as [`solve_lower`].
 ///
 /// # Errors
 /// As [`solve_lower`].
@@ -89,8 +90,8 @@ pub fn solve_upper<T: Real>(n: usize, diagonal: Diagonal, u: &[T], b: &mut [T]) 
 
 /// B ← U⁻ᵀB with U upper triangular: forward substitution with the transpose.
 ///
-/// Shapes: as [`solve_upper`]. Guarantee, cost and source: as [`solve_lower`]; row j of Uᵀ is the contiguous column j of
-/// U, and its products are added as [`dot`](super::dot) does.
+/// Shapes: as [`solve_upper`]. Guarantee, cost and source: as [`solve_lower`]; row j of Uᵀ is the contiguous
+/// column j of U, and its products are added as [`dot`](super::dot) does.
 ///
 /// # Errors
 /// As [`solve_lower`].

@@ -5,15 +5,14 @@ use core::marker::PhantomData;
 
 /// A = LLᵀ of a banded symmetric positive definite matrix; L has the same bandwidth.
 ///
-/// Shapes: A of n×n with aᵢⱼ = 0 for |i − j| > k. Its lower band is stored by columns of k + 1 entries, from the diagonal
-/// down: entry (i, j) stands at `(i - j) + j * (k + 1)`. What the last columns store below row n − 1 is neither read
-/// nor written.
+/// Shapes: A of n×n with aᵢⱼ = 0 for |i − j| > k. Its lower band is stored by columns of k + 1 entries, from
+/// the diagonal down: entry (i, j) stands at `(i - j) + j * (k + 1)`. What the last columns store below row n
+/// − 1 is neither read nor written.
 ///
-/// Guarantee: the numbers of [`Cholesky`](super::Cholesky) of the same matrix stored in full, to the last bit but for the
-/// sign of zeros, and its bounds with
-/// γₖ₊₂ instead of γₙ₊₁. Cost: n(k² + 3k) flops and n roots to factor, 4nk to solve; lent are the n(k + 1) entries
-/// themselves. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, algorithm 10.2, restricted to the
-/// band.
+/// Guarantee: the numbers of [`Cholesky`](super::Cholesky) of the same matrix stored in full, to the last bit
+/// but for the sign of zeros, and its bounds with γₖ₊₂ instead of γₙ₊₁. Cost: n(k² + 3k) flops and n roots to
+/// factor, 4nk to solve; lent are the n(k + 1) entries themselves. Source: N. J. Higham, Accuracy and
+/// Stability of Numerical Algorithms, algorithm 10.2, restricted to the band.
 ///
 /// ```
 /// use quern_kernels::factor::BandedCholesky;
@@ -37,9 +36,9 @@ impl<T: Real, B: BorrowMut<[T]>> BandedCholesky<T, B> {
     /// Factors the band in place. Cost: n(k² + 3k) flops and n roots.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if the buffer has not n(k + 1) entries; [`Error::NotPositiveDefinite`] with the index of the
-    /// first pivot that is not positive and finite, which also refuses every band with a NaN or an infinity in it. The
-    /// band is then partly overwritten.
+    /// [`Error::Dimension`] if the buffer has not n(k + 1) entries; [`Error::NotPositiveDefinite`] with the
+    /// index of the first pivot that is not positive and finite, which also refuses every band with a NaN or
+    /// an infinity in it. The band is then partly overwritten.
     #[inline]
     pub fn factor(n: usize, bandwidth: usize, mut band: B) -> Result<Self, Error> {
         let entries = band.borrow_mut();
@@ -76,8 +75,8 @@ impl<T: Real, B: Borrow<[T]>> BandedCholesky<T, B> {
     /// B ← A⁻¹B, for n×m right-hand sides. Cost: 4nkm flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite; B is then
-    /// untouched.
+    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite;
+    /// B is then untouched.
     #[inline]
     pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
         check_right_hand_sides(self.n, b.len())?;
@@ -105,7 +104,8 @@ impl<T: Real, B: Borrow<[T]>> BandedCholesky<T, B> {
         Ok(())
     }
 
-    /// det A = Πᵢ lᵢᵢ². May over- or underflow; see [`log_determinant`](Self::log_determinant). Cost: 2n flops.
+    /// det A = Πᵢ lᵢᵢ². May over- or underflow; see [`log_determinant`](Self::log_determinant). Cost: 2n
+    /// flops.
     #[inline]
     pub fn determinant(&self) -> T {
         self.diagonal().fold(T::ONE, |product, pivot| product * pivot * pivot)

@@ -6,13 +6,13 @@ use core::marker::PhantomData;
 
 /// A = LLᵀ of a symmetric positive definite matrix, with L lower triangular.
 ///
-/// Shapes: A of n×n, column-major, in any buffer of n² entries; only the lower triangle is read, and L replaces it. What
-/// stands above the diagonal is neither read nor written.
+/// Shapes: A of n×n, column-major, in any buffer of n² entries; only the lower triangle is read, and L
+/// replaces it. What stands above the diagonal is neither read nor written.
 ///
-/// Guarantee: LLᵀ = A + ΔA with |ΔA| ≤ γₙ₊₁|L||Lᵀ|, γₖ = ku/(1−ku), and the solution x of [`solve`](Self::solve)
-/// fulfils (A + ΔA)x = b with |ΔA| ≤ γ₃ₙ₊₁|L||Lᵀ|. Every entry subtracts its products in natural order. Cost: n³/3
-/// flops and n roots; lent are the n² entries of the matrix itself. Source: N. J. Higham, Accuracy and Stability of
-/// Numerical Algorithms, algorithm 10.2 and theorems 10.3 and 10.4.
+/// Guarantee: LLᵀ = A + ΔA with |ΔA| ≤ γₙ₊₁|L||Lᵀ|, γₖ = ku/(1−ku), and the solution x of
+/// [`solve`](Self::solve) fulfils (A + ΔA)x = b with |ΔA| ≤ γ₃ₙ₊₁|L||Lᵀ|. Every entry subtracts its products
+/// in natural order. Cost: n³/3 flops and n roots; lent are the n² entries of the matrix itself. Source: N.
+/// J. Higham, Accuracy and Stability of Numerical Algorithms, algorithm 10.2 and theorems 10.3 and 10.4.
 ///
 /// ```
 /// use quern_kernels::factor::Cholesky;
@@ -35,9 +35,9 @@ impl<T: Real, B: BorrowMut<[T]>> Cholesky<T, B> {
     /// Factors the matrix in place. Cost: n³/3 flops and n roots.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if the buffer has not n² entries; [`Error::NotPositiveDefinite`] with the index of the
-    /// first pivot that is not positive and finite, which also refuses every matrix with a NaN or an infinity in its
-    /// lower triangle. The lower triangle is then partly overwritten.
+    /// [`Error::Dimension`] if the buffer has not n² entries; [`Error::NotPositiveDefinite`] with the index
+    /// of the first pivot that is not positive and finite, which also refuses every matrix with a NaN or an
+    /// infinity in its lower triangle. The lower triangle is then partly overwritten.
     #[inline]
     pub fn factor(n: usize, mut matrix: B) -> Result<Self, Error> {
         let a = matrix.borrow_mut();
@@ -51,8 +51,8 @@ impl<T: Real, B: Borrow<[T]>> Cholesky<T, B> {
     /// B ← A⁻¹B, for n×k right-hand sides. Cost: 2n²k flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite; B is then
-    /// untouched.
+    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite;
+    /// B is then untouched.
     #[inline]
     pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
         check_right_hand_sides(self.n, b.len())?;
@@ -82,7 +82,8 @@ impl<T: Real, B: Borrow<[T]>> Cholesky<T, B> {
         Ok(())
     }
 
-    /// det A = Πᵢ lᵢᵢ². May over- or underflow; see [`log_determinant`](Self::log_determinant). Cost: 2n flops.
+    /// det A = Πᵢ lᵢᵢ². May over- or underflow; see [`log_determinant`](Self::log_determinant). Cost: 2n
+    /// flops.
     #[inline]
     pub fn determinant(&self) -> T {
         diagonal(self.n, self.factors.borrow()).fold(T::ONE, |product, pivot| product * pivot * pivot)
@@ -239,7 +240,8 @@ fn store<T: Real, const R: usize, const C: usize>(columns: &mut [&mut [T]; C], t
     }
 }
 
-/// aᵢⱼ ← aᵢⱼ − Σₖ lᵢₖlⱼₖ for the R rows from `row` on, the C columns from `first` on, and the finished columns k.
+/// aᵢⱼ ← aᵢⱼ − Σₖ lᵢₖlⱼₖ for the R rows from `row` on, the C columns from `first` on, and the finished
+/// columns k.
 #[inline(always)]
 fn subtract_products<T: Real, const R: usize, const C: usize>(
     n: usize,

@@ -1,20 +1,21 @@
 use crate::linop::{Adjoint, LinearOperator, SymmetricCsr};
 use crate::{Error, Real};
 
-/// The incomplete Cholesky factorization without fill, IC(0): A ≈ LLᵀ, L with the pattern of the lower triangle of A.
+/// The incomplete Cholesky factorization without fill, IC(0): A ≈ LLᵀ, L with the pattern of the lower
+/// triangle of A.
 ///
 /// lᵢⱼ = (aᵢⱼ − Σₖ lᵢₖlⱼₖ)/lⱼⱼ for stored j < i, lᵢᵢ = √((1 + σ)aᵢᵢ − Σₖ lᵢₖ²); (LLᵀ)ᵢⱼ = aᵢⱼ at every stored
 /// place off the diagonal. As an operator it applies M⁻¹ = L⁻ᵀL⁻¹: a preconditioner.
 ///
-/// Shapes: A n×n with z stored entries, every diagonal entry among them; L has z values and shares the pattern of A.
-/// σ is a dimensionless shift, 0 for plain IC(0).
-/// Guarantees: every pivot is positive and finite, so M⁻¹ is positive definite. It always exists for M-matrices and,
-/// with σ large enough, for any symmetric matrix with a positive diagonal: on
-/// [`Error::NotPositiveDefinite`] the caller tries again with a larger σ.
-/// Cost: for each stored entry (i, j) a merge of the rows i and j; an application 4z flops; z scalars lent.
-/// Source: J. A. Meijerink and H. A. van der Vorst, An Iterative Solution Method for Linear Systems of Which the Coefficient Matrix
-/// is a Symmetric M-Matrix, section 2 (here on any pattern); the shift is that of T. A. Manteuffel, An Incomplete Factorization Technique
-/// for Positive Definite Linear Systems, section 3, multiplied by 1 + σ.
+/// Shapes: A n×n with z stored entries, every diagonal entry among them; L has z values and shares the
+/// pattern of A. σ is a dimensionless shift, 0 for plain IC(0). Guarantees: every pivot is positive and
+/// finite, so M⁻¹ is positive definite. It always exists for M-matrices and, with σ large enough, for any
+/// symmetric matrix with a positive diagonal: on [`Error::NotPositiveDefinite`] the caller tries again with a
+/// larger σ. Cost: for each stored entry (i, j) a merge of the rows i and j; an application 4z flops; z
+/// scalars lent. Source: J. A. Meijerink and H. A. van der Vorst, An Iterative Solution Method for Linear
+/// Systems of Which the Coefficient Matrix is a Symmetric M-Matrix, section 2 (here on any pattern); the
+/// shift is that of T. A. Manteuffel, An Incomplete Factorization Technique for Positive Definite Linear
+/// Systems, section 3, multiplied by 1 + σ.
 ///
 /// ```
 /// use quern_kernels::factor::IncompleteCholesky;
@@ -102,8 +103,8 @@ fn row_range(row_pointers: &[u32], row: usize) -> core::ops::Range<usize> {
     }
 }
 
-/// start − Σₖ lᵢₖlⱼₖ over the columns that both rows store, ascending. The known values of row i are those before column j,
-/// so the merge ends there.
+/// start − Σₖ lᵢₖlⱼₖ over the columns that both rows store, ascending. The known values of row i are those
+/// before column j, so the merge ends there.
 fn subtract_common<T: Real>(start: T, columns: &[u32], values: &[T], others: &[u32], weights: &[T]) -> T {
     let mut result = start;
     let mut left = columns.iter().zip(values).peekable();

@@ -8,16 +8,17 @@ use core::marker::PhantomData;
 
 /// A = LDLᵀ of a symmetric matrix, without pivoting, with L unit lower triangular and D diagonal.
 ///
-/// Shapes: A of n×n, column-major, in any buffer of n² entries; only the lower triangle is read, and D (on the diagonal)
-/// and L (below it) replace it. What stands above the diagonal is neither read nor written.
+/// Shapes: A of n×n, column-major, in any buffer of n² entries; only the lower triangle is read, and D (on
+/// the diagonal) and L (below it) replace it. What stands above the diagonal is neither read nor written.
 ///
-/// Guarantee: the factorization exists for every positive or negative definite and every quasi-definite matrix, that
-/// is, (H, Bᵀ; B, −G) with H and G positive definite, under any symmetric permutation. The computed factors fulfil LDLᵀ
-/// = A + ΔA with |ΔA| ≤ γₙ₊₁|L||D||Lᵀ|, γₖ = ku/(1−ku). Without pivoting |L||D||Lᵀ| may be much larger than |A|, when H
-/// or G is nearly singular: regularize, or use [`Qr`](super::Qr). Other indefinite matrices may fail, or be solved with
-/// large errors: this is no factorization for them. Cost: n³/3 flops and n²/2 divisions; lent are the n² entries of the
-/// matrix itself. Source: R. J. Vanderbei, Symmetric Quasidefinite Matrices, SIAM J. Optim. 5 (1995), theorem 2.1; N.
-/// J. Higham, Accuracy and Stability of Numerical Algorithms, section 11.
+/// Guarantee: the factorization exists for every positive or negative definite and every quasi-definite
+/// matrix, that is, (H, Bᵀ; B, −G) with H and G positive definite, under any symmetric permutation. The
+/// computed factors fulfil LDLᵀ = A + ΔA with |ΔA| ≤ γₙ₊₁|L||D||Lᵀ|, γₖ = ku/(1−ku). Without pivoting
+/// |L||D||Lᵀ| may be much larger than |A|, when H or G is nearly singular: regularize, or use
+/// [`Qr`](super::Qr). Other indefinite matrices may fail, or be solved with large errors: this is no
+/// factorization for them. Cost: n³/3 flops and n²/2 divisions; lent are the n² entries of the matrix itself.
+/// Source: R. J. Vanderbei, Symmetric Quasidefinite Matrices, SIAM J. Optim. 5 (1995), theorem 2.1; N. J.
+/// Higham, Accuracy and Stability of Numerical Algorithms, section 11.
 ///
 /// ```
 /// use quern_kernels::factor::Ldl;
@@ -41,9 +42,9 @@ impl<T: Real, B: BorrowMut<[T]>> Ldl<T, B> {
     /// Factors the matrix in place. Cost: n³/3 flops and n²/2 divisions.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if the buffer has not n² entries; [`Error::Breakdown`] with the index of the first pivot
-    /// that is zero or not finite, which also refuses every matrix with a NaN or an infinity in its lower triangle. The
-    /// lower triangle is then partly overwritten.
+    /// [`Error::Dimension`] if the buffer has not n² entries; [`Error::Breakdown`] with the index of the
+    /// first pivot that is zero or not finite, which also refuses every matrix with a NaN or an infinity in
+    /// its lower triangle. The lower triangle is then partly overwritten.
     #[inline]
     pub fn factor(n: usize, mut matrix: B) -> Result<Self, Error> {
         let a = matrix.borrow_mut();
@@ -57,8 +58,8 @@ impl<T: Real, B: Borrow<[T]>> Ldl<T, B> {
     /// B ← A⁻¹B, for n×k right-hand sides. Cost: 2n²k flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite; B is then
-    /// untouched.
+    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite;
+    /// B is then untouched.
     #[inline]
     pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
         check_right_hand_sides(self.n, b.len())?;

@@ -9,13 +9,13 @@
 //! | general square, or least squares | [`Qr`] |
 //! | sparse, symmetric positive definite, as a preconditioner | [`IncompleteCholesky`] |
 //!
-//! All have the same verbs: `factor` overwrites lent matrices with their factors and takes hold of them, `solve`
-//! overwrites right-hand sides with solutions, `into_inner` gives the memory back; `inverse`, `determinant` and
-//! `log_determinant` where they are natural. Factors over a borrowed buffer (`&mut [T]`) leave the memory with the
-//! caller, also on errors.
+//! All have the same verbs: `factor` overwrites lent matrices with their factors and takes hold of them,
+//! `solve` overwrites right-hand sides with solutions, `into_inner` gives the memory back; `inverse`,
+//! `determinant` and `log_determinant` where they are natural. Factors over a borrowed buffer (`&mut [T]`)
+//! leave the memory with the caller, also on errors.
 //!
-//! A pivot is accepted only if it is positive (or, where signs may differ, of positive size) and finite, so that NaN
-//! fails as well; the error says which pivot it was.
+//! A pivot is accepted only if it is positive (or, where signs may differ, of positive size) and finite, so
+//! that NaN fails as well; the error says which pivot it was.
 
 mod banded;
 mod cholesky;

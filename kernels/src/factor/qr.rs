@@ -6,16 +6,16 @@ use core::marker::PhantomData;
 
 /// A = QR by Householder reflectors, with Q orthogonal and R upper triangular.
 ///
-/// Shapes: A of m×n with m ≥ n, column-major, in any buffer of mn entries, and n scales. R replaces the upper triangle.
-/// Below it, column k holds the vector vₖ, whose first entry 1 is not stored, of the reflector Hₖ = I − τₖvₖvₖᵀ; τₖ is scale k;
-/// Q = H₀H₁⋯Hₙ₋₁.
+/// Shapes: A of m×n with m ≥ n, column-major, in any buffer of mn entries, and n scales. R replaces the upper
+/// triangle. Below it, column k holds the vector vₖ, whose first entry 1 is not stored, of the reflector Hₖ =
+/// I − τₖvₖvₖᵀ; τₖ is scale k; Q = H₀H₁⋯Hₙ₋₁.
 ///
-/// Guarantee: there is an exactly orthogonal Q with A + ΔA = QR and ‖Δaⱼ‖₂ ≤ cmnu‖aⱼ‖₂ for every column, with a small
-/// constant c, and [`apply_q`](Self::apply_q) applies that Q with the same error; hence the least-squares solution is that of a problem as near. No column
-/// is exchanged: for a matrix of deficient rank the diagonal of R need not show it.
-/// Cost: 2n²(m − n/3) flops and n norms; lent are the mn entries themselves and n scales. Source: N. J. Higham, Accuracy
-/// and Stability of Numerical Algorithms, section 19.1 and theorems 19.4 and 20.3; signs as there (no cancellation), vₖ
-/// scaled as in LAPACK's `dlarfg`.
+/// Guarantee: there is an exactly orthogonal Q with A + ΔA = QR and ‖Δaⱼ‖₂ ≤ cmnu‖aⱼ‖₂ for every column, with
+/// a small constant c, and [`apply_q`](Self::apply_q) applies that Q with the same error; hence the
+/// least-squares solution is that of a problem as near. No column is exchanged: for a matrix of deficient
+/// rank the diagonal of R need not show it. Cost: 2n²(m − n/3) flops and n norms; lent are the mn entries
+/// themselves and n scales. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, section
+/// 19.1 and theorems 19.4 and 20.3; signs as there (no cancellation), vₖ scaled as in LAPACK's `dlarfg`.
 ///
 /// ```
 /// use quern_kernels::factor::Qr;
@@ -40,9 +40,9 @@ impl<T: Real, B: BorrowMut<[T]>, S: BorrowMut<[T]>> Qr<T, B, S> {
     /// Factors the matrix in place. Cost: 2n²(m − n/3) flops and n norms.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if m < n, or a buffer has another number of entries than mn and n; [`Error::NonFinite`] if an
-    /// entry is not finite: all of these change nothing. [`Error::Breakdown`] with its index if the norm of a column
-    /// overflows; the buffers are then partly overwritten.
+    /// [`Error::Dimension`] if m < n, or a buffer has another number of entries than mn and n;
+    /// [`Error::NonFinite`] if an entry is not finite: all of these change nothing. [`Error::Breakdown`] with
+    /// its index if the norm of a column overflows; the buffers are then partly overwritten.
     #[inline]
     pub fn factor(m: usize, n: usize, mut matrix: B, mut scales: S) -> Result<Self, Error> {
         if m < n {
@@ -68,8 +68,9 @@ impl<T: Real, B: BorrowMut<[T]>, S: BorrowMut<[T]>> Qr<T, B, S> {
 }
 
 impl<T: Real, B: Borrow<[T]>, S: Borrow<[T]>> Qr<T, B, S> {
-    /// Least squares: the first n entries of every column b of B, m×k, become the x that makes ‖Ax − b‖₂ smallest; the
-    /// others become entries whose norm is that of the residual. With m = n that is A⁻¹B. Cost: (4mn − n²)k flops.
+    /// Least squares: the first n entries of every column b of B, m×k, become the x that makes ‖Ax − b‖₂
+    /// smallest; the others become entries whose norm is that of the residual. With m = n that is A⁻¹B. Cost:
+    /// (4mn − n²)k flops.
     ///
     /// # Errors
     /// [`Error::Dimension`] if B has not a multiple of m entries, [`Error::NonFinite`] if one is not finite,
@@ -97,8 +98,8 @@ impl<T: Real, B: Borrow<[T]>, S: Borrow<[T]>> Qr<T, B, S> {
     /// B ← QB, for B of m×k. Cost: (4mn − 2n²)k flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if B has not a multiple of m entries, [`Error::NonFinite`] if one is not finite; B is then
-    /// untouched.
+    /// [`Error::Dimension`] if B has not a multiple of m entries, [`Error::NonFinite`] if one is not finite;
+    /// B is then untouched.
     #[inline]
     pub fn apply_q(&self, b: &mut [T]) -> Result<(), Error> {
         self.check(b)?;
@@ -123,8 +124,8 @@ impl<T: Real, B: Borrow<[T]>, S: Borrow<[T]>> Qr<T, B, S> {
         Ok(())
     }
 
-    /// det A of a square A: the product of R's diagonal, with a sign for every reflector that is not the identity. May
-    /// over- or underflow. Cost: n flops.
+    /// det A of a square A: the product of R's diagonal, with a sign for every reflector that is not the
+    /// identity. May over- or underflow. Cost: n flops.
     ///
     /// # Errors
     /// [`Error::Dimension`] if A is not square.
@@ -181,7 +182,8 @@ impl<T: Real, B: Borrow<[T]>, S: Borrow<[T]>> Qr<T, B, S> {
     }
 }
 
-/// Overwrites x with (β, v) such that (I − τ(1, v)(1, v)ᵀ)x = (β, 0), and returns τ; τ = 0 where x is that already.
+/// Overwrites x with (β, v) such that (I − τ(1, v)(1, v)ᵀ)x = (β, 0), and returns τ; τ = 0 where x is that
+/// already.
 #[inline]
 fn reflector<T: Real>(x: &mut [T]) -> T {
     let norm = norm2(x);
@@ -189,7 +191,8 @@ fn reflector<T: Real>(x: &mut [T]) -> T {
     if below.iter().all(|&entry| entry == T::ZERO) {
         return T::ZERO;
     }
-    // Of the sign that makes the two terms of 1 − x₀/β add their sizes. No quotient exceeds one, so nothing overflows.
+    // Of the sign that makes the two terms of 1 − x₀/β add their sizes. No quotient exceeds one, so nothing
+    // overflows.
     let beta = -norm.copysign(*first);
     let scale = T::ONE - *first / beta;
     let inverse = -T::ONE / scale;

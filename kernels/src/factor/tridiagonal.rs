@@ -6,14 +6,16 @@ use core::marker::PhantomData;
 
 /// A = LU of a tridiagonal matrix, without pivoting: the Thomas algorithm.
 ///
-/// Shapes: three buffers of n entries, by rows: `lower[i]` is aᵢ,ᵢ₋₁, `diagonal[i]` is aᵢᵢ, `upper[i]` is aᵢ,ᵢ₊₁;
-/// `lower[0]` and `upper[n − 1]` are not read. The multipliers replace `lower`, the pivots replace `diagonal`.
+/// Shapes: three buffers of n entries, by rows: `lower[i]` is aᵢ,ᵢ₋₁, `diagonal[i]` is aᵢᵢ, `upper[i]` is
+/// aᵢ,ᵢ₊₁; `lower[0]` and `upper[n − 1]` are not read. The multipliers replace `lower`, the pivots replace
+/// `diagonal`.
 ///
-/// Guarantee: for matrices that are diagonally dominant by rows or by columns, for symmetric positive definite ones and for
-/// M-matrices, the factorization exists and the solution fulfils (A + ΔA)x = b with |ΔA| ≤ cu|A| to first order,
-/// where c is 12 for dominant matrices and 4 for the others. Other matrices may fail, or be solved with large errors.
-/// Cost: 3n flops to factor, 5n to solve; lent are the 3n entries themselves. Source: N. J. Higham, Accuracy and
-/// Stability of Numerical Algorithms, equation 9.20 and theorems 9.12 to 9.14.
+/// Guarantee: for matrices that are diagonally dominant by rows or by columns, for symmetric positive
+/// definite ones and for M-matrices, the factorization exists and the solution fulfils (A + ΔA)x = b with
+/// |ΔA| ≤ cu|A| to first order, where c is 12 for dominant matrices and 4 for the others. Other matrices may
+/// fail, or be solved with large errors. Cost: 3n flops to factor, 5n to solve; lent are the 3n entries
+/// themselves. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms, equation 9.20 and
+/// theorems 9.12 to 9.14.
 ///
 /// ```
 /// use quern_kernels::factor::Tridiagonal;
@@ -37,9 +39,9 @@ impl<T: Real, B: BorrowMut<[T]>> Tridiagonal<T, B> {
     /// Factors the matrix in place. Cost: 3n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if the buffers have different lengths; [`Error::Breakdown`] with the index of the first
-    /// pivot that is zero or not finite, which also refuses every matrix with a NaN or an infinity in it. The buffers
-    /// are then partly overwritten.
+    /// [`Error::Dimension`] if the buffers have different lengths; [`Error::Breakdown`] with the index of the
+    /// first pivot that is zero or not finite, which also refuses every matrix with a NaN or an infinity in
+    /// it. The buffers are then partly overwritten.
     #[inline]
     pub fn factor(mut lower: B, mut diagonal: B, upper: B) -> Result<Self, Error> {
         let n = diagonal.borrow().len();
@@ -66,8 +68,8 @@ impl<T: Real, B: Borrow<[T]>> Tridiagonal<T, B> {
     /// B ← A⁻¹B, for n×k right-hand sides. Cost: 5nk flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite; B is then
-    /// untouched.
+    /// [`Error::Dimension`] if B has not a multiple of n entries, [`Error::NonFinite`] if one is not finite;
+    /// B is then untouched.
     #[inline]
     pub fn solve(&self, b: &mut [T]) -> Result<(), Error> {
         let n = self.dimension();

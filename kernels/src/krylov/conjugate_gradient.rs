@@ -10,12 +10,12 @@ use core::borrow::BorrowMut;
 /// With r₀ = p₀ = b − Ax₀, each step is
 /// α = rᵀr / pᵀAp, x ← x + αp, r ← r − αAp, β = rᵀr / (rᵀr before), p ← r + βp.
 ///
-/// Shapes: A n×n; b and x of length n. In exact arithmetic the error in the norm of A falls in every step, is zero
-/// after n, and is at most 2((√κ−1)/(√κ+1))ᵏ of the first.
-/// Guarantees: a curvature pᵀAp that is not positive is a breakdown, never an answer; reports as in
-/// [the module](super). Lent memory is used only from the first 4n scalars.
-/// Cost: a step is one product with A, 10n flops and two divisions, no square root; 4n scalars lent.
-/// Source: M. R. Hestenes and E. Stiefel, Methods of Conjugate Gradients for Solving Linear Systems, equations (3:1).
+/// Shapes: A n×n; b and x of length n. In exact arithmetic the error in the norm of A falls in every step, is
+/// zero after n, and is at most 2((√κ−1)/(√κ+1))ᵏ of the first. Guarantees: a curvature pᵀAp that is not
+/// positive is a breakdown, never an answer; reports as in [the module](super). Lent memory is used only from
+/// the first 4n scalars. Cost: a step is one product with A, 10n flops and two divisions, no square root; 4n
+/// scalars lent. Source: M. R. Hestenes and E. Stiefel, Methods of Conjugate Gradients for Solving Linear
+/// Systems, equations (3:1).
 ///
 /// ```
 /// use quern_kernels::krylov::{Cg, LinearSystem, Status, Stop};
@@ -60,7 +60,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     /// Sets x₀ = 0. Cost: 4n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr overflows.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr
+    /// overflows.
     pub fn start<A: LinearOperator<T>>(&mut self, problem: &LinearSystem<'_, T, A>) -> Result<(), Error> {
         self.prepare(problem, None)
     }
@@ -165,8 +166,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
     }
 }
 
-/// [`split`] in four without a loop: the lengths are known before anything is unrolled, and a step on an array reads each number
-/// once.
+/// [`split`] in four without a loop: the lengths are known before anything is unrolled, and a step on an
+/// array reads each number once.
 #[inline(always)]
 fn vectors<T>(memory: &mut [T], n: usize) -> Option<[&mut [T]; 4]> {
     let (x, rest) = memory.split_at_mut_checked(n)?;

@@ -7,17 +7,17 @@ use core::borrow::BorrowMut;
 
 /// GMRES(m): minimizes ‖b − Ax‖₂ over x₀ + M⁻¹Kₖ, restarted after m steps, A square.
 ///
-/// The Arnoldi process with modified Gram–Schmidt, hₖ₊₁ₖvₖ₊₁ = AM⁻¹vₖ − Σ hᵢₖvᵢ, and one rotation a step turn the least-squares problem
-/// with the Hessenberg matrix into a triangular one, whose right-hand side ends in the residual norm; after m steps,
-/// x ← x + M⁻¹Vy.
+/// The Arnoldi process with modified Gram–Schmidt, hₖ₊₁ₖvₖ₊₁ = AM⁻¹vₖ − Σ hᵢₖvᵢ, and one rotation a step turn
+/// the least-squares problem with the Hessenberg matrix into a triangular one, whose right-hand side ends in
+/// the residual norm; after m steps, x ← x + M⁻¹Vy.
 ///
-/// Shapes: A and M⁻¹ n×n; b and x of length n; m, the restart length, at least 1. The preconditioner works from the right: the
-/// residual is that of Ax = b.
-/// Guarantees: ‖r‖ does not grow from restart to restart but for rounding; reports as in [the module](super). A breakdown means that
-/// A is singular on the Krylov space.
-/// Cost: step k of a cycle is one product with A, one application of M⁻¹, 4nk + 5n flops, three square roots and
-/// O(k) divisions; the last also forms x, 2nm + m² flops and a product. (m + 3)n + m(m + 1)/2 + 3m + 1 scalars lent.
-/// Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, algorithm 9.5 and section 6.5.3.
+/// Shapes: A and M⁻¹ n×n; b and x of length n; m, the restart length, at least 1. The preconditioner works
+/// from the right: the residual is that of Ax = b. Guarantees: ‖r‖ does not grow from restart to restart but
+/// for rounding; reports as in [the module](super). A breakdown means that A is singular on the Krylov space.
+/// Cost: step k of a cycle is one product with A, one application of M⁻¹, 4nk + 5n flops, three square roots
+/// and O(k) divisions; the last also forms x, 2nm + m² flops and a product. (m + 3)n + m(m + 1)/2 + 3m + 1
+/// scalars lent. Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, algorithm 9.5 and
+/// section 6.5.3.
 ///
 /// ```
 /// use quern_kernels::krylov::{Gmres, PreconditionedSystem, Status, Stop};
@@ -84,7 +84,8 @@ impl Gmres<(), ()> {
 }
 
 impl<T: Real, B: BorrowMut<[T]>> Gmres<T, B> {
-    /// A workspace over lent memory, of [`scalars`](Gmres::scalars) entries at least, restarted after `restart_length` steps.
+    /// A workspace over lent memory, of [`scalars`](Gmres::scalars) entries at least, restarted after
+    /// `restart_length` steps.
     ///
     /// # Errors
     /// [`Error::Setting`] for a restart length of zero.
@@ -118,7 +119,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
     /// Sets x₀ = 0. Cost: 5n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if ‖r‖ overflows.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if ‖r‖
+    /// overflows.
     pub fn start<A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>(
         &mut self,
         problem: &PreconditionedSystem<'_, T, A, M>,
@@ -191,7 +193,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         self.residual_norm.is_finite()
     }
 
-    /// One step, bounded in cost; call it after a start, with the same problem. Every m-th forms x and starts the next cycle.
+    /// One step, bounded in cost; call it after a start, with the same problem. Every m-th forms x and starts
+    /// the next cycle.
     pub fn step<A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>(
         &mut self,
         problem: &PreconditionedSystem<'_, T, A, M>,
@@ -332,8 +335,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         run(self, problem, norm, stop)
     }
 
-    /// Forms the iterate of the steps taken so far and starts the next cycle, for a caller that steps by itself. Cost: as a
-    /// cycle's last step.
+    /// Forms the iterate of the steps taken so far and starts the next cycle, for a caller that steps by
+    /// itself. Cost: as a cycle's last step.
     ///
     /// # Errors
     /// [`Error::Breakdown`] if its residual is not finite.

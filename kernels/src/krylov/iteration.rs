@@ -10,7 +10,8 @@ pub(super) trait Iteration<T, P: ?Sized> {
     fn step(&mut self, problem: &P) -> Step;
     /// Whether the recurrence puts the residual's norm at or below `bound`.
     fn at_most(&self, bound: T) -> bool;
-    /// ‖b − Ax‖ of the iterate, computed afresh; the residual stays in lent memory for [`restart`](Self::restart).
+    /// ‖b − Ax‖ of the iterate, computed afresh; the residual stays in lent memory for
+    /// [`restart`](Self::restart).
     fn compute_residual(&mut self, problem: &P) -> T;
     /// Goes on from the residual just computed.
     fn restart(&mut self, problem: &P) -> Result<(), Error>;
@@ -18,7 +19,8 @@ pub(super) trait Iteration<T, P: ?Sized> {
 
 /// Steps until `stop` is met by a computed residual, or cannot be.
 ///
-/// Each computed residual but the first must be at most half of the one before, so their number is bounded as well.
+/// Each computed residual but the first must be at most half of the one before, so their number is bounded as
+/// well.
 pub(super) fn run<T: Real, P: ?Sized>(
     method: &mut impl Iteration<T, P>,
     problem: &P,
@@ -97,7 +99,8 @@ pub(super) fn shortage(required: usize, available: usize) -> Error {
     Error::Capacity { what: "workspace", required, available }
 }
 
-/// ‖x‖₂, free of overflow and underflow: where xᵀx leaves the normal range, x is scaled by a power of two and back.
+/// ‖x‖₂, free of overflow and underflow: where xᵀx leaves the normal range, x is scaled by a power of two and
+/// back.
 pub(super) fn guarded_norm<T: Real>(space: &impl Space<T>, x: &mut [T]) -> T {
     let squared = space.dot(x, x);
     // The square root of the smallest normal number is a power of two for both precisions.

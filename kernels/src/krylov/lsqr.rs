@@ -5,11 +5,13 @@ use crate::space::{Serial, Space};
 use crate::{Error, Real, check_finite, check_length};
 use core::borrow::BorrowMut;
 
-/// When LSQR stops: at ‖r‖ ≤ `right_hand_side_tolerance`·‖b‖ + `operator_tolerance`·‖A‖‖x‖ (the system is consistent), at
-/// ‖Aᵀr‖ ≤ `operator_tolerance`·‖A‖‖r‖ (a least-squares solution), or after `max_iterations` steps.
+/// When LSQR stops: at ‖r‖ ≤ `right_hand_side_tolerance`·‖b‖ + `operator_tolerance`·‖A‖‖x‖ (the system is
+/// consistent), at ‖Aᵀr‖ ≤ `operator_tolerance`·‖A‖‖r‖ (a least-squares solution), or after `max_iterations`
+/// steps.
 ///
-/// ‖A‖ is LSQR's estimate of the Frobenius norm. The tolerances are the relative errors of the data: with them at b's and A's, the answer is
-/// exact for data as good. Source: C. C. Paige and M. A. Saunders, LSQR, section 6, rules 1 and 2.
+/// ‖A‖ is LSQR's estimate of the Frobenius norm. The tolerances are the relative errors of the data: with
+/// them at b's and A's, the answer is exact for data as good. Source: C. C. Paige and M. A. Saunders, LSQR,
+/// section 6, rules 1 and 2.
 ///
 /// ```
 /// use quern_kernels::krylov::LeastSquaresStop;
@@ -51,7 +53,8 @@ impl<T: Real> LeastSquaresStop<T> {
     }
 }
 
-/// The outcome of a least-squares solve. All norms but `operator_norm` are computed afresh from the returned x.
+/// The outcome of a least-squares solve. All norms but `operator_norm` are computed afresh from the returned
+/// x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeastSquaresReport<T> {
     /// How it ended.
@@ -75,14 +78,15 @@ pub struct LeastSquaresReport<T> {
 /// LSQR: min ‖b − Ax‖₂ for A of any shape, by Golub–Kahan bidiagonalization.
 ///
 /// β₁u₁ = b, α₁v₁ = Aᵀu₁; then βₖ₊₁uₖ₊₁ = Avₖ − αₖuₖ and αₖ₊₁vₖ₊₁ = Aᵀuₖ₊₁ − βₖ₊₁vₖ, and one rotation a step:
-/// x ← x + (φₖ/ρₖ)wₖ, wₖ₊₁ = vₖ₊₁ − (θₖ₊₁/ρₖ)wₖ. In exact arithmetic the iterates are those of conjugate gradients on AᵀAx = Aᵀb.
+/// x ← x + (φₖ/ρₖ)wₖ, wₖ₊₁ = vₖ₊₁ − (θₖ₊₁/ρₖ)wₖ. In exact arithmetic the iterates are those of conjugate
+/// gradients on AᵀAx = Aᵀb.
 ///
-/// Shapes: A m×n; b of length m; x of length n. From x₀ = 0 a rank-deficient A leads to the solution of least norm.
-/// Guarantees: ‖r‖ never grows; [`Status::Converged`] is said only when the norms computed from x meet a rule. Where the
-/// recurrences do and the computed norms do not, LSQR starts again from x, and reports [`Status::Stagnated`]
-/// once that no longer halves the excess.
-/// Cost: a step is one product with A, one with Aᵀ, 3m + 9n flops and three square roots; m + 3n + max(m, n) scalars lent.
-/// Source: C. C. Paige and M. A. Saunders, LSQR: An Algorithm for Sparse Linear Equations and Sparse Least Squares, section 4.
+/// Shapes: A m×n; b of length m; x of length n. From x₀ = 0 a rank-deficient A leads to the solution of least
+/// norm. Guarantees: ‖r‖ never grows; [`Status::Converged`] is said only when the norms computed from x meet
+/// a rule. Where the recurrences do and the computed norms do not, LSQR starts again from x, and reports
+/// [`Status::Stagnated`] once that no longer halves the excess. Cost: a step is one product with A, one with
+/// Aᵀ, 3m + 9n flops and three square roots; m + 3n + max(m, n) scalars lent. Source: C. C. Paige and M. A.
+/// Saunders, LSQR: An Algorithm for Sparse Linear Equations and Sparse Least Squares, section 4.
 ///
 /// ```
 /// use quern_kernels::krylov::{LeastSquaresStop, LinearSystem, Lsqr, Status};
@@ -171,7 +175,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
     /// Sets x₀ = 0. Cost: one product with Aᵀ, 4m + 4n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if a norm overflows.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if a norm
+    /// overflows.
     pub fn start<A: Adjoint<T> + ?Sized>(&mut self, problem: &LinearSystem<'_, T, A>) -> Result<(), Error> {
         self.prepare(problem, None)
     }
@@ -328,8 +333,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
         self.resume(problem, stop)
     }
 
-    /// Goes on from where a start or steps left off. The budget counts anew; the end of a solve starts LSQR again from its
-    /// iterate.
+    /// Goes on from where a start or steps left off. The budget counts anew; the end of a solve starts LSQR
+    /// again from its iterate.
     ///
     /// # Errors
     /// As [`solve`](Self::solve).

@@ -9,20 +9,21 @@ use core::borrow::BorrowMut;
 /// Number of vectors of the workspace.
 const VECTORS: usize = 8;
 
-/// MINRES: minimizes ‖b − Ax‖ in the norm of M⁻¹ over the Krylov space, A symmetric, M symmetric positive definite.
+/// MINRES: minimizes ‖b − Ax‖ in the norm of M⁻¹ over the Krylov space, A symmetric, M symmetric positive
+/// definite.
 ///
-/// The Lanczos process βₖ₊₁vₖ₊₁ = Avₖ − αₖvₖ − βₖvₖ₋₁ (vectors preconditioned by M⁻¹) and one reflection a step turn the least-squares
-/// problem with the tridiagonal matrix into x ← x + φₖwₖ, γₖwₖ = vₖ − δₖwₖ₋₁ − εₖwₖ₋₂; the residual follows from
-/// rₖ = sₖ²rₖ₋₁ − φ̄ₖcₖvₖ₊₁.
+/// The Lanczos process βₖ₊₁vₖ₊₁ = Avₖ − αₖvₖ − βₖvₖ₋₁ (vectors preconditioned by M⁻¹) and one reflection a
+/// step turn the least-squares problem with the tridiagonal matrix into x ← x + φₖwₖ, γₖwₖ = vₖ − δₖwₖ₋₁ −
+/// εₖwₖ₋₂; the residual follows from rₖ = sₖ²rₖ₋₁ − φ̄ₖcₖvₖ₊₁.
 ///
 /// Shapes: A and M⁻¹ n×n; b and x of length n. Without a preconditioner, ‖r‖ never grows. A may be
-/// indefinite, or singular if b is in its range.
-/// Guarantees: a preconditioner that is not positive definite, or a Lanczos coefficient that is not finite, is a breakdown; reports
-/// as in [the module](super).
-/// Cost: a step is one product with A, one application of M⁻¹, 23n flops and two square roots; 8n scalars lent.
-/// Source: C. C. Paige and M. A. Saunders, Solution of Sparse Indefinite Systems of Linear Equations, section 4; the
-/// preconditioned form of S.-C. T. Choi, Iterative Methods for Singular Linear Equations and Least-Squares Problems, table 3.4. The
-/// residual is updated as a vector, so that its 2-norm is known with a preconditioner too.
+/// indefinite, or singular if b is in its range. Guarantees: a preconditioner that is not positive definite,
+/// or a Lanczos coefficient that is not finite, is a breakdown; reports as in [the module](super). Cost: a
+/// step is one product with A, one application of M⁻¹, 23n flops and two square roots; 8n scalars lent.
+/// Source: C. C. Paige and M. A. Saunders, Solution of Sparse Indefinite Systems of Linear Equations, section
+/// 4; the preconditioned form of S.-C. T. Choi, Iterative Methods for Singular Linear Equations and
+/// Least-Squares Problems, table 3.4. The residual is updated as a vector, so that its 2-norm is known with a
+/// preconditioner too.
 ///
 /// ```
 /// use quern_kernels::krylov::{Minres, PreconditionedSystem, Status, Stop};
@@ -94,8 +95,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Minres<T, B, S> {
     /// Sets x₀ = 0. Cost: one application of M⁻¹, and 6n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr overflows;
-    /// [`Error::NotPositiveDefinite`] if rᵀM⁻¹r is negative or not finite.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr
+    /// overflows; [`Error::NotPositiveDefinite`] if rᵀM⁻¹r is negative or not finite.
     pub fn start<A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>(
         &mut self,
         problem: &PreconditionedSystem<'_, T, A, M>,

@@ -8,18 +8,18 @@
 //! | [`Gmres`] restarted | square; right preconditioner | (m + 3)n + O(m²) |
 //! | [`Lsqr`] | any shape, with its adjoint: least squares | m + 3n + max(m, n) |
 //!
-//! Each is a workspace over lent memory with `start`, `step` and `solve`; see [`Cg`] for an example. A preconditioner is a
-//! [`LinearOperator`](crate::linop::LinearOperator) that applies M⁻¹: [`Identity`](crate::linop::Identity) for none,
-//! [`Diagonal::jacobi`](crate::linop::Diagonal::jacobi),
+//! Each is a workspace over lent memory with `start`, `step` and `solve`; see [`Cg`] for an example. A
+//! preconditioner is a [`LinearOperator`](crate::linop::LinearOperator) that applies M⁻¹:
+//! [`Identity`](crate::linop::Identity) for none, [`Diagonal::jacobi`](crate::linop::Diagonal::jacobi),
 //! [`IncompleteCholesky`](crate::factor::IncompleteCholesky), or any other.
 //!
 //! # What a report promises
 //!
-//! [`Stop`] asks for ‖b − Ax‖ ≤ max(rtol·‖b‖, atol). A method steps until its own recurrence for the residual says so, then
-//! computes the residual of the iterate: [`Status::Converged`] is said only of that one. Where the two differ, the
-//! method goes on from the computed residual; once that gains less than a factor of two, rounding limits the answer:
-//! [`Status::Stagnated`], and the reported residual is the accuracy that was attainable. With the budget exhausted, or at a
-//! breakdown, the report still belongs to the iterate at hand.
+//! [`Stop`] asks for ‖b − Ax‖ ≤ max(rtol·‖b‖, atol). A method steps until its own recurrence for the residual
+//! says so, then computes the residual of the iterate: [`Status::Converged`] is said only of that one. Where
+//! the two differ, the method goes on from the computed residual; once that gains less than a factor of two,
+//! rounding limits the answer: [`Status::Stagnated`], and the reported residual is the accuracy that was
+//! attainable. With the budget exhausted, or at a breakdown, the report still belongs to the iterate at hand.
 
 mod conjugate_gradient;
 mod gmres;

@@ -11,11 +11,11 @@ use core::borrow::BorrowMut;
 /// With r₀ = b − Ax₀, each step is
 /// z = M⁻¹r, β = rᵀz / (rᵀz before), p ← z + βp, α = rᵀz / pᵀAp, x ← x + αp, r ← r − αAp.
 ///
-/// Shapes: A and M⁻¹ n×n; b and x of length n. Converges as conjugate gradients do on M⁻¹A.
-/// Guarantees: rᵀM⁻¹r or pᵀAp that is not positive is a breakdown; reports as in [the module](super).
-/// Cost: a step is one product with A, one application of M⁻¹, 12n flops and two divisions; 4n scalars lent.
-/// Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, algorithm 9.1; the direction is updated at
-/// the head of a step, so that z and Ap share memory.
+/// Shapes: A and M⁻¹ n×n; b and x of length n. Converges as conjugate gradients do on M⁻¹A. Guarantees:
+/// rᵀM⁻¹r or pᵀAp that is not positive is a breakdown; reports as in [the module](super). Cost: a step is one
+/// product with A, one application of M⁻¹, 12n flops and two divisions; 4n scalars lent. Source: Y. Saad,
+/// Iterative Methods for Sparse Linear Systems, 2nd edition, algorithm 9.1; the direction is updated at the
+/// head of a step, so that z and Ap share memory.
 ///
 /// ```
 /// use quern_kernels::krylov::{PreconditionedCg, PreconditionedSystem, Status, Stop};
@@ -65,7 +65,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> PreconditionedCg<T, B, S> {
     /// Sets x₀ = 0. Cost: 4n flops.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr overflows.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Breakdown`] if rᵀr
+    /// overflows.
     pub fn start<A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>(
         &mut self,
         problem: &PreconditionedSystem<'_, T, A, M>,

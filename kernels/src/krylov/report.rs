@@ -1,10 +1,11 @@
 use crate::{Error, Real};
 use core::fmt;
 
-/// When to stop: ‖b − Ax‖ ≤ max(`relative_tolerance`·‖b‖, `absolute_tolerance`), or after `max_iterations` steps.
+/// When to stop: ‖b − Ax‖ ≤ max(`relative_tolerance`·‖b‖, `absolute_tolerance`), or after `max_iterations`
+/// steps.
 ///
-/// It is SciPy's rule. Zero tolerances ask for all the accuracy there is; zero iterations ask for the residual of the
-/// initial iterate.
+/// It is SciPy's rule. Zero tolerances ask for all the accuracy there is; zero iterations ask for the
+/// residual of the initial iterate.
 ///
 /// ```
 /// use quern_kernels::krylov::Stop;
@@ -61,10 +62,11 @@ impl<T: Real> Stop<T> {
 pub enum Step {
     /// The iterate moved on.
     Advanced,
-    /// The recurrence has nothing left to reduce: the iterate solves the problem up to rounding, and did not move.
+    /// The recurrence has nothing left to reduce: the iterate solves the problem up to rounding, and did not
+    /// move.
     Finished,
-    /// A quantity that must be positive, or finite, was not: the matrix is not of the kind the method is for, or
-    /// produced NaN. The iterate did not move.
+    /// A quantity that must be positive, or finite, was not: the matrix is not of the kind the method is for,
+    /// or produced NaN. The iterate did not move.
     Breakdown,
 }
 
@@ -100,8 +102,8 @@ pub struct Report<T> {
     pub status: Status,
     /// Steps taken, those after a replaced residual included.
     pub iterations: usize,
-    /// Steps taken when the recurrence first met the tolerance, which is where a method that trusts its recurrence
-    /// stops; `iterations` if it never did.
+    /// Steps taken when the recurrence first met the tolerance, which is where a method that trusts its
+    /// recurrence stops; `iterations` if it never did.
     pub recurrence_iterations: usize,
     /// ‖b − Ax‖₂ of the returned x, computed afresh.
     pub residual_norm: T,

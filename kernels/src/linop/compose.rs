@@ -139,8 +139,8 @@ fn check_capacity(required: usize, available: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs `work` on the first `length` entries of the lent memory. Nothing else borrows it: an operator is not called from
-/// within itself.
+/// Runs `work` on the first `length` entries of the lent memory. Nothing else borrows it: an operator is not
+/// called from within itself.
 fn with_scratch<T, W: BorrowMut<[T]>>(scratch: &RefCell<W>, length: usize, work: impl FnOnce(&mut [T])) {
     if let Ok(mut scratch) = scratch.try_borrow_mut() {
         let scratch: &mut [T] = (*scratch).borrow_mut();

@@ -1,15 +1,16 @@
 use super::{Adjoint, LinearOperator};
 use crate::{Error, Real, check_finite, check_length};
 
-/// A sparse matrix by compressed rows: y = Ax, yᵢ = Σ aᵢⱼxⱼ over the stored entries of row i, in the order stored.
+/// A sparse matrix by compressed rows: y = Ax, yᵢ = Σ aᵢⱼxⱼ over the stored entries of row i, in the order
+/// stored.
 ///
-/// Shapes: m×n with z stored entries: m + 1 row pointers, z column indices, z values; indices are u32. Row i owns the
-/// entries from `row_pointers[i]` to before `row_pointers[i + 1]`, columns strictly ascending within it. Stored zeros
-/// belong to the pattern.
-/// Guarantees: the pattern is checked once, by [`new`](Self::new); each row's sum is taken in natural order, so
-/// the product of a range of rows ([`apply_rows`](Self::apply_rows)) has the same bits whoever computes it.
-/// Cost: 2z flops; per stored entry one value and one index are read.
-/// Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, section 3.4.
+/// Shapes: m×n with z stored entries: m + 1 row pointers, z column indices, z values; indices are u32. Row i
+/// owns the entries from `row_pointers[i]` to before `row_pointers[i + 1]`, columns strictly ascending within
+/// it. Stored zeros belong to the pattern. Guarantees: the pattern is checked once, by [`new`](Self::new);
+/// each row's sum is taken in natural order, so the product of a range of rows
+/// ([`apply_rows`](Self::apply_rows)) has the same bits whoever computes it. Cost: 2z flops; per stored entry
+/// one value and one index are read. Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd
+/// edition, section 3.4.
 ///
 /// ```
 /// use quern_kernels::linop::{Csr, LinearOperator};
@@ -28,8 +29,8 @@ pub struct Csr<'a, T> {
     values: &'a [T],
 }
 
-/// Checks row pointers and column indices: pointers ascend from 0 to the number of entries; columns ascend strictly within
-/// a row and stay below `bound(row)`.
+/// Checks row pointers and column indices: pointers ascend from 0 to the number of entries; columns ascend
+/// strictly within a row and stay below `bound(row)`.
 pub(crate) fn check_pattern(
     row_pointers: &[u32],
     column_indices: &[u32],
@@ -83,9 +84,9 @@ impl<'a, T: Real> Csr<'a, T> {
     /// Cost: one pass over the pattern and the values.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if there are no row pointers, or the numbers of indices and values are not what they say;
-    /// [`Error::Index`] with the position of a row pointer that descends or of a column index that is out of range or not
-    /// ascending in its row; [`Error::NonFinite`].
+    /// [`Error::Dimension`] if there are no row pointers, or the numbers of indices and values are not what
+    /// they say; [`Error::Index`] with the position of a row pointer that descends or of a column index that
+    /// is out of range or not ascending in its row; [`Error::NonFinite`].
     pub fn new(
         columns: usize,
         row_pointers: &'a [u32],
@@ -121,8 +122,8 @@ impl<'a, T: Real> Csr<'a, T> {
 
     /// y ← the rows of Ax from `first_row` on, as many as y has entries.
     ///
-    /// Shapes: x of length n; y of length at most m − `first_row`; entries of y beyond the last row are left alone.
-    /// Guarantee: the same bits as [`apply`](LinearOperator::apply). Cost: 2 flops per stored entry.
+    /// Shapes: x of length n; y of length at most m − `first_row`; entries of y beyond the last row are left
+    /// alone. Guarantee: the same bits as [`apply`](LinearOperator::apply). Cost: 2 flops per stored entry.
     ///
     /// ```
     /// use quern_kernels::linop::Csr;

@@ -62,7 +62,8 @@ impl<T: Real> Adjoint<T> for Dense<'_, T> {
     }
 }
 
-/// A dense m×n matrix of a size known at compile time, column by column: what [`Dense`] is, to the bit, and faster.
+/// A dense m×n matrix of a size known at compile time, column by column: what [`Dense`] is, to the bit, and
+/// faster.
 ///
 /// Shapes: `columns[j][i]` is entry (i, j). Cost: 2mn flops, nothing lent beyond the entries.
 ///

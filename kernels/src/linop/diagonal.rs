@@ -33,8 +33,8 @@ impl<'a, T: Real> Diagonal<'a, T> {
     /// Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, section 10.2.
     ///
     /// # Errors
-    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::NotPositiveDefinite`] with the index of an entry that is not positive,
-    /// or so small that its reciprocal overflows.
+    /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::NotPositiveDefinite`] with the index of an entry
+    /// that is not positive, or so small that its reciprocal overflows.
     ///
     /// ```
     /// use quern_kernels::linop::{Diagonal, LinearOperator};

@@ -31,9 +31,9 @@ use crate::space::Space;
 
 /// A linear map A from Rⁿ to Rᵐ.
 ///
-/// Solvers compare [`rows`](Self::rows) and [`columns`](Self::columns) with their vectors once, on entry, and call
-/// [`apply`](Self::apply) only with fitting lengths. With other lengths an operator must not panic; what it then
-/// writes is unspecified.
+/// Solvers compare [`rows`](Self::rows) and [`columns`](Self::columns) with their vectors once, on entry, and
+/// call [`apply`](Self::apply) only with fitting lengths. With other lengths an operator must not panic; what
+/// it then writes is unspecified.
 pub trait LinearOperator<T> {
     /// m, the length of Ax.
     fn rows(&self) -> usize;
@@ -41,8 +41,8 @@ pub trait LinearOperator<T> {
     fn columns(&self) -> usize;
     /// y ← Ax.
     fn apply(&self, x: &[T], y: &mut [T]);
-    /// y ← Ax, then xᵀy in the given space, for a square A. An operator whose size is known at compile time keeps x in
-    /// registers; the bits are those of [`apply`](Self::apply) followed by [`Space::dot`].
+    /// y ← Ax, then xᵀy in the given space, for a square A. An operator whose size is known at compile time
+    /// keeps x in registers; the bits are those of [`apply`](Self::apply) followed by [`Space::dot`].
     #[inline(always)]
     fn apply_dot<S: Space<T>>(&self, space: &S, x: &[T], y: &mut [T]) -> T
     where

@@ -4,11 +4,10 @@ use crate::{Error, Real};
 /// The five-point Laplacian on a rectangle: y = −Δₕx with x = 0 outside of the grid (Dirichlet),
 /// yᵢⱼ = cₓ(2xᵢⱼ − xᵢ₋₁ⱼ − xᵢ₊₁ⱼ) + c_y(2xᵢⱼ − xᵢⱼ₋₁ − xᵢⱼ₊₁), cₓ = 1/hₓ², c_y = 1/h_y².
 ///
-/// Shapes: nₓ×n_y inner points, (i, j) at `i + j * nₓ`; x and y of length nₓn_y. Units: hₓ and h_y in the unit of length.
-/// Guarantee: symmetric positive definite, with the eigenvalues 4cₓsin²(kπ/2(nₓ+1)) + 4c_y sin²(lπ/2(n_y+1)).
-/// Cost: 7 flops a point, nothing lent.
-/// Source: R. J. LeVeque, Finite Difference Methods for Ordinary and Partial Differential Equations, equation (3.10), with
-/// the sign turned.
+/// Shapes: nₓ×n_y inner points, (i, j) at `i + j * nₓ`; x and y of length nₓn_y. Units: hₓ and h_y in the
+/// unit of length. Guarantee: symmetric positive definite, with the eigenvalues 4cₓsin²(kπ/2(nₓ+1)) + 4c_y
+/// sin²(lπ/2(n_y+1)). Cost: 7 flops a point, nothing lent. Source: R. J. LeVeque, Finite Difference Methods
+/// for Ordinary and Partial Differential Equations, equation (3.10), with the sign turned.
 ///
 /// ```
 /// use quern_kernels::linop::{LinearOperator, Stencil5};
@@ -109,8 +108,8 @@ macro_rules! stencil {
             /// The operator on a grid of `points` inner points, `spacing` apart.
             ///
             /// # Errors
-            /// [`Error::Setting`] if a spacing is not positive, if an inverse square leaves the range of the scalar, or if the
-            /// points are too many to number.
+            /// [`Error::Setting`] if a spacing is not positive, if an inverse square leaves the range of the
+            /// scalar, or if the points are too many to number.
             pub fn new(points: [usize; $dimensions], spacing: [T; $dimensions]) -> Result<Self, Error> {
                 Ok(Self { grid: Grid::new(points, spacing)? })
             }

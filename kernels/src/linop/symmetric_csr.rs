@@ -2,13 +2,14 @@ use super::csr::{check_pattern, row_entries};
 use super::{Adjoint, LinearOperator};
 use crate::{Error, Real, check_finite, check_length};
 
-/// A symmetric sparse matrix of which the lower triangle is stored by compressed rows: y = (L + Lᵀ − diag L)x.
+/// A symmetric sparse matrix of which the lower triangle is stored by compressed rows: y = (L + Lᵀ − diag
+/// L)x.
 ///
-/// Shapes: n×n with z stored entries: n + 1 row pointers, z column indices, z values; the columns of row i ascend
-/// strictly and end at i at the latest. Guarantee: checked once, by [`new`](Self::new); yᵢ starts with the entries of row i in
-/// order and takes those of column i after, as their rows come.
-/// Cost: 4z flops; half the memory traffic of [`Csr`](super::Csr), but the rows depend on each other: no threads.
-/// Source: Y. Saad, Iterative Methods for Sparse Linear Systems, 2nd edition, section 3.4.
+/// Shapes: n×n with z stored entries: n + 1 row pointers, z column indices, z values; the columns of row i
+/// ascend strictly and end at i at the latest. Guarantee: checked once, by [`new`](Self::new); yᵢ starts with
+/// the entries of row i in order and takes those of column i after, as their rows come. Cost: 4z flops; half
+/// the memory traffic of [`Csr`](super::Csr), but the rows depend on each other: no threads. Source: Y. Saad,
+/// Iterative Methods for Sparse Linear Systems, 2nd edition, section 3.4.
 ///
 /// ```
 /// use quern_kernels::linop::{LinearOperator, SymmetricCsr};

@@ -3,8 +3,8 @@ use crate::{Error, Real};
 
 /// Share of samples whose largest output is that of their label; the first of equals counts as the largest.
 ///
-/// Shapes: outputs classes×samples, column-major; a label a sample, below the number of classes. Guarantees: the
-/// rounded quotient of two counts. Cost: one comparison an output, no lent memory.
+/// Shapes: outputs classes×samples, column-major; a label a sample, below the number of classes. Guarantees:
+/// the rounded quotient of two counts. Cost: one comparison an output, no lent memory.
 ///
 /// # Errors
 /// [`Error::Dimension`] if the outputs are no whole number a sample; [`Error::Setting`] for no samples;

@@ -3,13 +3,14 @@ use crate::{Error, Real};
 
 /// Mean cross-entropy of a classifier: the mean over the samples of ln Σᵢ exp(zᵢ) − z_y.
 ///
-/// Shapes: logits classes×samples, column-major; a label a sample, below the number of classes. Guarantees: the largest
-/// logit is subtracted first, so no exponential overflows; sums run in order. Cost: 3 flops and one `exp` a logit, one
-/// `ln` a sample, no lent memory.
+/// Shapes: logits classes×samples, column-major; a label a sample, below the number of classes. Guarantees:
+/// the largest logit is subtracted first, so no exponential overflows; sums run in order. Cost: 3 flops and
+/// one `exp` a logit, one `ln` a sample, no lent memory.
 ///
 /// # Errors
-/// [`Error::Dimension`] if the logits are no whole number a sample; [`Error::Setting`] for no samples; [`Error::Index`]
-/// for a label that names no class; [`Error::NonFinite`] if a logit or the loss is not finite.
+/// [`Error::Dimension`] if the logits are no whole number a sample; [`Error::Setting`] for no samples;
+/// [`Error::Index`] for a label that names no class; [`Error::NonFinite`] if a logit or the loss is not
+/// finite.
 ///
 /// ```
 /// let loss = quern_kernels::loss::cross_entropy(&[0.0, 0.0, 1000.0, 0.0], &[1, 0]);
@@ -31,8 +32,8 @@ pub fn cross_entropy<T: Real>(logits: &[T], labels: &[u32]) -> Result<T, Error> 
 
 /// [`cross_entropy`], and the logits replaced by its gradient (softmax(z) − e_y)/samples.
 ///
-/// Shapes: as [`cross_entropy`], whose bits the value has. Cost: 6 flops and one `exp` a logit, one `ln` and one
-/// division a sample, no lent memory.
+/// Shapes: as [`cross_entropy`], whose bits the value has. Cost: 6 flops and one `exp` a logit, one `ln` and
+/// one division a sample, no lent memory.
 ///
 /// # Errors
 /// As [`cross_entropy`]; if the loss is not finite the logits are already replaced.

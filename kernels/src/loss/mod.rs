@@ -1,8 +1,9 @@
 //! Losses, their gradients, and classification metrics.
 //!
-//! Outputs are classes×samples, column-major, as the layers of [`nn`](crate::nn) leave them. A loss comes in two forms: one
-//! that only evaluates, and one that also replaces the outputs by its gradient with respect to them, which is what a
-//! backward pass starts from. [`squared`] needs only + − × ÷; [`cross_entropy`] is the loss of a classifier.
+//! Outputs are classes×samples, column-major, as the layers of [`nn`](crate::nn) leave them. A loss comes in
+//! two forms: one that only evaluates, and one that also replaces the outputs by its gradient with respect to
+//! them, which is what a backward pass starts from. [`squared`] needs only + − × ÷; [`cross_entropy`] is the
+//! loss of a classifier.
 
 mod accuracy;
 mod cross_entropy;
@@ -14,8 +15,8 @@ pub use squared::{squared, squared_gradient};
 
 use crate::{Error, check_finite, check_length};
 
-/// Refuses outputs that are not finite or not a whole number a sample, and labels that name no class; the number of
-/// classes.
+/// Refuses outputs that are not finite or not a whole number a sample, and labels that name no class; the
+/// number of classes.
 fn check_labels<T: crate::Real>(outputs: &[T], labels: &[u32]) -> Result<usize, Error> {
     if labels.is_empty() {
         return Err(Error::Setting { name: "samples", expected: "at least 1" });

@@ -7,8 +7,8 @@ use crate::{Error, Real, check_finite, check_length};
 /// [`blas::dot`](crate::blas::dot). Cost: 3n flops, no lent memory.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::Setting`] for no samples; [`Error::NonFinite`] if an argument or the loss is not
-/// finite.
+/// [`Error::Dimension`]; [`Error::Setting`] for no samples; [`Error::NonFinite`] if an argument or the loss
+/// is not finite.
 ///
 /// ```
 /// assert_eq!(quern_kernels::loss::squared(&[1.0, 3.0], &[0.0, 1.0], 2), Ok(1.25));
@@ -20,8 +20,8 @@ pub fn squared<T: Real>(outputs: &[T], targets: &[T], samples: usize) -> Result<
 
 /// [`squared`], and the outputs replaced by its gradient (A − Y)/samples.
 ///
-/// Shapes and errors: as [`squared`], whose bits the value has. Guarantees: the gradient is fl(A − Y) times the rounded
-/// reciprocal of the number of samples. Cost: 4n flops, no lent memory.
+/// Shapes and errors: as [`squared`], whose bits the value has. Guarantees: the gradient is fl(A − Y) times
+/// the rounded reciprocal of the number of samples. Cost: 4n flops, no lent memory.
 ///
 /// # Errors
 /// As [`squared`].

@@ -4,11 +4,12 @@ use crate::{Error, Real, check_finite, check_length};
 
 /// A dense layer: A = φ(W X + b 1ᵀ).
 ///
-/// Shapes: W is outputs×inputs in row-major order, so the weights of one unit are contiguous (the same memory is Wᵀ in
-/// column-major order); b has one entry a unit; X is inputs×samples and A outputs×samples, column-major: a sample is a
-/// contiguous column. The number of samples is that of X.
+/// Shapes: W is outputs×inputs in row-major order, so the weights of one unit are contiguous (the same memory
+/// is Wᵀ in column-major order); b has one entry a unit; X is inputs×samples and A outputs×samples,
+/// column-major: a sample is a contiguous column. The number of samples is that of X.
 ///
-/// Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Learning representations by back-propagating errors, 1986.
+/// Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Learning representations by back-propagating
+/// errors, 1986.
 ///
 /// ```
 /// use quern_kernels::nn::{Activation, Dense};
@@ -32,8 +33,8 @@ pub struct Dense {
 impl Dense {
     /// A ← φ(W X + b 1ᵀ).
     ///
-    /// Guarantees: W x is summed as by [`blas::dot`](crate::blas::dot), then b is added. Cost: 2·inputs·outputs flops a
-    /// sample, no lent memory.
+    /// Guarantees: W x is summed as by [`blas::dot`](crate::blas::dot), then b is added. Cost:
+    /// 2·inputs·outputs flops a sample, no lent memory.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if an argument is not finite, or A overflows.
@@ -56,8 +57,8 @@ impl Dense {
     /// The gradient with respect to W and b, from that with respect to the weighted sums:
     /// ∂W ← Δ Xᵀ (row-major, as W), ∂b ← Δ 1.
     ///
-    /// Shapes: Δ = ∂loss/∂(W X + b 1ᵀ) is outputs×samples. Guarantees: sums run over the samples in order. Cost:
-    /// 2·inputs·outputs flops a sample, no lent memory.
+    /// Shapes: Δ = ∂loss/∂(W X + b 1ᵀ) is outputs×samples. Guarantees: sums run over the samples in order.
+    /// Cost: 2·inputs·outputs flops a sample, no lent memory.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if an argument is not finite, or a gradient overflows.
@@ -77,12 +78,12 @@ impl Dense {
         check_finite("bias gradient", bias_gradient)
     }
 
-    /// Replaces the inputs X = ψ(Z) by the gradient with respect to Z: X ← (Wᵀ Δ) ∘ ψ′(Z), where ψ is the activation of
-    /// the layer before.
+    /// Replaces the inputs X = ψ(Z) by the gradient with respect to Z: X ← (Wᵀ Δ) ∘ ψ′(Z), where ψ is the
+    /// activation of the layer before.
     ///
     /// Shapes: X is inputs×samples, Δ outputs×samples. Guarantees: sums run over the units in order. With
-    /// [`Activation::Linear`] this is the gradient with respect to X itself, whatever X holds. Cost: 2·inputs·outputs
-    /// flops a sample, no lent memory.
+    /// [`Activation::Linear`] this is the gradient with respect to X itself, whatever X holds. Cost:
+    /// 2·inputs·outputs flops a sample, no lent memory.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if an argument is not finite, or the result overflows.

@@ -6,12 +6,13 @@ use crate::{Error, Real, check_finite, check_length};
 ///
 /// With widths d₀, d₁, ..., d_L it maps x = a₀ through a_l = φ(W_l a_{l−1} + b_l), the last without φ.
 ///
-/// Shapes: all parameters lie in one slice, first every weight matrix (W_l is d_l×d_{l−1}, row-major), then every bias,
-/// in the order of the layers. Inputs are d₀×samples, column-major: a sample is a contiguous column. The activations
-/// are a₁, ..., a_L, one after the other, a_l being d_l×samples.
+/// Shapes: all parameters lie in one slice, first every weight matrix (W_l is d_l×d_{l−1}, row-major), then
+/// every bias, in the order of the layers. Inputs are d₀×samples, column-major: a sample is a contiguous
+/// column. The activations are a₁, ..., a_L, one after the other, a_l being d_l×samples.
 ///
-/// Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Learning representations by back-propagating errors, 1986.
-/// Departure: the backward pass overwrites the activations by the deltas, so it needs no memory of its own.
+/// Source: D. E. Rumelhart, G. E. Hinton, R. J. Williams, Learning representations by back-propagating
+/// errors, 1986. Departure: the backward pass overwrites the activations by the deltas, so it needs no memory
+/// of its own.
 ///
 /// ```
 /// use quern_kernels::nn::{Activation, Mlp};
@@ -39,7 +40,8 @@ impl<'a> Mlp<'a> {
     /// Cost: O(L).
     ///
     /// # Errors
-    /// [`Error::Setting`] unless there are at least two widths, none is zero, and the sizes fit the address space.
+    /// [`Error::Setting`] unless there are at least two widths, none is zero, and the sizes fit the address
+    /// space.
     pub fn new(widths: &'a [usize], hidden: Activation) -> Result<Self, Error> {
         const TOO_LARGE: Error =
             Error::Setting { name: "widths", expected: "sizes that fit the address space" };
@@ -99,8 +101,8 @@ impl<'a> Mlp<'a> {
     /// Evaluates the network: fills the activations; the last of them are the outputs.
     ///
     /// Shapes: the number of samples is that of the inputs; the activations have
-    /// [`activations`](Self::activations)`(samples)` entries. Guarantees: as [`Dense::forward`]. Cost: 2·[`weights`](Self::weights)
-    /// flops a sample, no lent memory but the activations.
+    /// [`activations`](Self::activations)`(samples)` entries. Guarantees: as [`Dense::forward`]. Cost:
+    /// 2·[`weights`](Self::weights) flops a sample, no lent memory but the activations.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if an argument is not finite, or the outputs overflow.
@@ -133,10 +135,10 @@ impl<'a> Mlp<'a> {
 
     /// The gradient of a loss with respect to the parameters, from its gradient with respect to the outputs.
     ///
-    /// Shapes: the activations are those of [`forward`](Self::forward) for the same parameters and inputs, but
-    /// [`outputs_mut`](Self::outputs_mut) holds ∂loss/∂a_L; the gradient lies as the parameters do. Guarantees: sums run
-    /// over samples and units in order. The activations are overwritten by the deltas. Cost:
-    /// 4·[`weights`](Self::weights) − 2·d₀·d₁ flops a sample, no lent memory.
+    /// Shapes: the activations are those of [`forward`](Self::forward) for the same parameters and inputs,
+    /// but [`outputs_mut`](Self::outputs_mut) holds ∂loss/∂a_L; the gradient lies as the parameters do.
+    /// Guarantees: sums run over samples and units in order. The activations are overwritten by the deltas.
+    /// Cost: 4·[`weights`](Self::weights) − 2·d₀·d₁ flops a sample, no lent memory.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if an argument is not finite, or the gradient overflows.
@@ -230,7 +232,8 @@ mod tests {
         (0..length).map(|i| ((i * step + 11) % 64) as f64 / 40.0 - 0.79).collect()
     }
 
-    /// Half the squared norm of the outputs weighted by a fixed vector: a loss whose output gradient is known.
+    /// Half the squared norm of the outputs weighted by a fixed vector: a loss whose output gradient is
+    /// known.
     fn loss(net: &Mlp<'_>, parameters: &[f64], inputs: &[f64], samples: usize) -> f64 {
         let mut activations = vec![0.0; net.activations(samples).unwrap()];
         net.forward(parameters, inputs, &mut activations).unwrap();
@@ -257,8 +260,8 @@ mod tests {
                         loss(&net, &moved, &inputs, samples)
                     };
                     let difference = (at(step) - at(-step)) / (2.0 * step);
-                    // Truncation h²·f‴/6 ≈ 1e-12·scale and rounding ε·f/h ≈ 2e-16·1e2/1e-6 = 2e-8, with room for
-                    // sizes up to 1e2.
+                    // Truncation h²·f‴/6 ≈ 1e-12·scale and rounding ε·f/h ≈ 2e-16·1e2/1e-6 = 2e-8, with room
+                    // for sizes up to 1e2.
                     let tolerance = 1e-6 * (1.0 + difference.abs());
                     assert!((difference - gradient[i]).abs() <= tolerance, "{widths:?} {hidden:?} {i}");
                 }

@@ -1,5 +1,5 @@
-//! The two products a layer is made of. Each entry is summed in an order that depends on the shapes alone, however
-//! many entries are computed side by side.
+//! The two products a layer is made of. Each entry is summed in an order that depends on the shapes alone,
+//! however many entries are computed side by side.
 
 use crate::Real;
 use crate::blas::{LANES, combine, dot_unchecked};
@@ -10,8 +10,8 @@ const ABREAST: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch6
 /// Rows computed side by side by [`columns`].
 const TILE: usize = 8;
 
-/// C(i, j) ← finish(i, a(:, i)ᵀ b(:, j)) for A of depth×rows and B of depth×columns, each product in the order of
-/// [`dot_unchecked`]. C is rows×columns.
+/// C(i, j) ← finish(i, a(:, i)ᵀ b(:, j)) for A of depth×rows and B of depth×columns, each product in the
+/// order of [`dot_unchecked`]. C is rows×columns.
 pub(super) fn dots<T: Real>(
     depth: usize,
     rows: usize,
@@ -103,7 +103,8 @@ impl<T: Real> Strided<'_, T> {
     }
 }
 
-/// c(i, j) ← finish(c(i, j), Σₖ a(i, k) b(k, j)), summed in the order of k, for A of rows×depth. C is rows×columns.
+/// c(i, j) ← finish(c(i, j), Σₖ a(i, k) b(k, j)), summed in the order of k, for A of rows×depth. C is
+/// rows×columns.
 pub(super) fn columns<T: Real>(
     rows: usize,
     a: &[T],

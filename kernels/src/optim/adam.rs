@@ -52,9 +52,10 @@ impl<T: Real> AdamSettings<T> {
 /// Adam, with decoupled weight decay where asked for (AdamW):
 /// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − ηλw − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ).
 ///
-/// Shapes: the state lent holds m, then v: 2n scalars. Guarantees: βᵗ is a running product, and 1/(1−βᵗ) one division a
-/// step. A gradient whose square overflows is an error. Cost of a step: 12n flops, n of them divisions, and n square roots. Source: D. P. Kingma, J. Ba, Adam, 2015,
-/// algorithm 1; I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
+/// Shapes: the state lent holds m, then v: 2n scalars. Guarantees: βᵗ is a running product, and 1/(1−βᵗ) one
+/// division a step. A gradient whose square overflows is an error. Cost of a step: 12n flops, n of them
+/// divisions, and n square roots. Source: D. P. Kingma, J. Ba, Adam, 2015, algorithm 1; I. Loshchilov, F.
+/// Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
 ///
 /// ```
 /// use quern_kernels::optim::{Adam, AdamSettings, Optimizer};
@@ -107,8 +108,8 @@ impl<T: Real, B: BorrowMut<[T]>> Adam<T, B> {
 impl<T: Real, B: BorrowMut<[T]>> Adam<T, B> {
     /// Forgets what only pushes against a box: mᵢ ← 0 where wᵢ ≤ lᵢ and mᵢ > 0, or wᵢ ≥ uᵢ and mᵢ < 0.
     ///
-    /// After a [`projected_step`](super::projected_step) such weights leave their bound as soon as their gradient turns.
-    /// Shapes: w, l and u of n. Cost: 3n comparisons.
+    /// After a [`projected_step`](super::projected_step) such weights leave their bound as soon as their
+    /// gradient turns. Shapes: w, l and u of n. Cost: 3n comparisons.
     ///
     /// # Errors
     /// [`Error::Dimension`].

@@ -1,8 +1,8 @@
 //! Gradient methods: one step at a time, on lent state.
 //!
-//! An [`Optimizer`] turns a gradient into a step: [`Sgd`] with or without momentum, [`Adam`] with or without decoupled
-//! weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how far a point of the box is
-//! from a minimum over it.
+//! An [`Optimizer`] turns a gradient into a step: [`Sgd`] with or without momentum, [`Adam`] with or without
+//! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
+//! far a point of the box is from a minimum over it.
 
 mod adam;
 mod projected;
@@ -19,8 +19,8 @@ pub trait Optimizer<T> {
     /// Moves the parameters one step, given the gradient at them.
     ///
     /// # Errors
-    /// [`Error::Dimension`] if a length differs from that of the state; [`Error::NonFinite`] if an argument is not
-    /// finite (then nothing has moved), or the state or the moved parameters overflow.
+    /// [`Error::Dimension`] if a length differs from that of the state; [`Error::NonFinite`] if an argument
+    /// is not finite (then nothing has moved), or the state or the moved parameters overflow.
     fn step(&mut self, parameters: &mut [T], gradient: &[T]) -> Result<(), Error>;
 }
 

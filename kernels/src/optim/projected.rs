@@ -3,10 +3,10 @@ use crate::{Error, Real, check_finite, check_length};
 
 /// A step confined to a box: w ← clip(step(w, g)), clip(x) = min(max(x, l), u) entry by entry.
 ///
-/// Shapes: w, g, l and u of one length. Guarantees: l ≤ w ≤ u afterwards. Clipping is the projection onto the box in
-/// every metric that is diagonal, so with [`Adam`](super::Adam) too this is a projected preconditioned step. Bounds may
-/// be infinite. Cost: that of the optimizer and 3n comparisons; no lent memory beyond the optimizer's. Source: A. A.
-/// Goldstein, Convex programming in Hilbert space, 1964.
+/// Shapes: w, g, l and u of one length. Guarantees: l ≤ w ≤ u afterwards. Clipping is the projection onto the
+/// box in every metric that is diagonal, so with [`Adam`](super::Adam) too this is a projected preconditioned
+/// step. Bounds may be infinite. Cost: that of the optimizer and 3n comparisons; no lent memory beyond the
+/// optimizer's. Source: A. A. Goldstein, Convex programming in Hilbert space, 1964.
 ///
 /// # Errors
 /// [`Error::Dimension`]; [`Error::Infeasible`] unless l ≤ u; and those of the optimizer.
@@ -36,9 +36,10 @@ pub fn projected_step<T: Real>(
 
 /// How far a point is from a minimum over a box: ρ(w) = maxᵢ |wᵢ − clip(wᵢ − gᵢ)|.
 ///
-/// Shapes: w, g, l and u of one length. Guarantees: for w in the box, ρ = 0 exactly where no direction into the box
-/// descends; for a convex function that is a minimum. 0 for no entries. Cost: 2n flops and 3n comparisons, no lent
-/// memory. Source: J. Nocedal, S. J. Wright, Numerical Optimization, equation (16.69), with the largest entry as norm.
+/// Shapes: w, g, l and u of one length. Guarantees: for w in the box, ρ = 0 exactly where no direction into
+/// the box descends; for a convex function that is a minimum. 0 for no entries. Cost: 2n flops and 3n
+/// comparisons, no lent memory. Source: J. Nocedal, S. J. Wright, Numerical Optimization, equation (16.69),
+/// with the largest entry as norm.
 ///
 /// # Errors
 /// [`Error::Dimension`]; [`Error::Infeasible`] unless l ≤ u; [`Error::NonFinite`].

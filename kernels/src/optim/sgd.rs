@@ -36,9 +36,9 @@ impl<T: Real> SgdSettings<T> {
 
 /// Gradient descent with heavy-ball momentum: v ← μv + g, w ← w − ηv.
 ///
-/// Shapes: the state lent is v, as long as w; with μ = 0 it is not read and may be empty. Cost of a step: 4n flops, 2n
-/// without momentum; n lent scalars. Source: B. T. Polyak, Some methods of speeding up the convergence of iteration
-/// methods, 1964, with the learning rate outside of the recursion.
+/// Shapes: the state lent is v, as long as w; with μ = 0 it is not read and may be empty. Cost of a step: 4n
+/// flops, 2n without momentum; n lent scalars. Source: B. T. Polyak, Some methods of speeding up the
+/// convergence of iteration methods, 1964, with the learning rate outside of the recursion.
 ///
 /// ```
 /// use quern_kernels::optim::{Optimizer, Sgd, SgdSettings};

@@ -2,14 +2,15 @@ use super::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
-/// Symmetric integers of b bits: c = rne(fl(x·fl(Q/a))) with a = max|w|, Q = 2ᵇ⁻¹ − 1; value fl(fl(c·a)·fl(1/Q)).
+/// Symmetric integers of b bits: c = rne(fl(x·fl(Q/a))) with a = max|w|, Q = 2ᵇ⁻¹ − 1; value
+/// fl(fl(c·a)·fl(1/Q)).
 ///
 /// Shapes: groups are rows of `row_length` weights; codes are two's complement bytes; one scale a row, a.
-/// Guarantees: |c| ≤ Q; ties go to even codes; see [the range](super#range). Cost: 3 flops a weight and 2n to find
-/// a. Source: b = 8 is the weight quantizer of LLM.int8() (T. Dettmers et al., 2022) as the package
-/// bitsandbytes writes it, with the quotient 127/a. On a processor its tensor library computes that quotient as
-/// fl(127·fl(1/a)): 35 of 16,384 tested groups of 64 differ there, in one or two codes. Other b are the same with
-/// another Q.
+/// Guarantees: |c| ≤ Q; ties go to even codes; see [the range](super#range). Cost: 3 flops a weight and 2n to
+/// find a. Source: b = 8 is the weight quantizer of LLM.int8() (T. Dettmers et al., 2022) as the package
+/// bitsandbytes writes it, with the quotient 127/a. On a processor its tensor library computes that quotient
+/// as fl(127·fl(1/a)): 35 of 16,384 tested groups of 64 differ there, in one or two codes. Other b are the
+/// same with another Q.
 ///
 /// ```
 /// use quern_kernels::quant::{AbsmaxInt, Scheme};

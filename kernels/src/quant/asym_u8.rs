@@ -2,8 +2,8 @@ use super::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
-/// Asymmetric bytes: c = clip(rne(fl(x/s)) + z) to 0..255, with s = fl((hi − lo)/255), z = clip(rne(fl(−lo/s))),
-/// lo = min(0, min w), hi = max(0, max w); value fl((c − z)·s).
+/// Asymmetric bytes: c = clip(rne(fl(x/s)) + z) to 0..255, with s = fl((hi − lo)/255), z =
+/// clip(rne(fl(−lo/s))), lo = min(0, min w), hi = max(0, max w); value fl((c − z)·s).
 ///
 /// Shapes: groups are rows of `row_length` weights; codes 0..255; two scales a row, s and z. Guarantees: 0 is
 /// represented exactly; see [the range](super#range). Cost: 5n and a division a weight. Source: the operator

@@ -55,8 +55,9 @@ impl Comparison {
 /// Quantizes two models and compares codes and stored scale data, bit for bit, for the k-quants down to the
 /// sub-scales of the block.
 ///
-/// Shapes: before and after of n, whole groups as for [`Scheme::quantize`]. Guarantee: [`Comparison::identical`]
-/// exactly if the two models have the same bytes once quantized. Cost: two quantizations; no lent memory.
+/// Shapes: before and after of n, whole groups as for [`Scheme::quantize`]. Guarantee:
+/// [`Comparison::identical`] exactly if the two models have the same bytes once quantized. Cost: two
+/// quantizations; no lent memory.
 ///
 /// # Errors
 /// Those of [`Scheme::quantize`], for either model.
@@ -123,11 +124,12 @@ pub(crate) fn same_bytes<M: CodeMap>(
     })
 }
 
-/// The 64-bit hash FNV-1a, fed piece by piece: h ← (h xor byte)·0x100000001b3 modulo 2⁶⁴, from 0xcbf29ce484222325.
+/// The 64-bit hash FNV-1a, fed piece by piece: h ← (h xor byte)·0x100000001b3 modulo 2⁶⁴, from
+/// 0xcbf29ce484222325.
 ///
-/// Guarantee: the hash of the pieces is that of their concatenation. Not a defence against deliberate collisions:
-/// it names byte strings in logs and golden data. Cost: 2 integer operations a byte. Source: G. Fowler, L. C.
-/// Noll, K.-P. Vo.
+/// Guarantee: the hash of the pieces is that of their concatenation. Not a defence against deliberate
+/// collisions: it names byte strings in logs and golden data. Cost: 2 integer operations a byte. Source: G.
+/// Fowler, L. C. Noll, K.-P. Vo.
 ///
 /// ```
 /// use quern_kernels::quant::audit::Fnv1a64;
@@ -188,13 +190,14 @@ pub struct Occupancy {
     pub near: usize,
     /// Weights whose cells have a width.
     pub total: usize,
-    /// z = (k − 2εn)/√(2εn(1 − 2ε)), with k near of n in total: standard normal for weights spread evenly over
-    /// their cells, large for weights that were pushed against borders. 0 if n = 0.
+    /// z = (k − 2εn)/√(2εn(1 − 2ε)), with k near of n in total: standard normal for weights spread evenly
+    /// over their cells, large for weights that were pushed against borders. 0 if n = 0.
     pub z: f32,
 }
 
 impl Occupancy {
-    /// k/n, the share of weights within ε of a border; 0 for none. Weights spread evenly over their cells have 2ε.
+    /// k/n, the share of weights within ε of a border; 0 for none. Weights spread evenly over their cells
+    /// have 2ε.
     pub fn share(&self) -> f32 {
         if self.total == 0 { 0.0 } else { self.near as f32 / self.total as f32 }
     }
@@ -202,9 +205,10 @@ impl Occupancy {
 
 /// Counts the weights close to a border: those with min(w − l, u − w)/(u − l) ≤ ε, over cells with l < u.
 ///
-/// Shapes: weights, lower, upper of n. ε is a share of the cell's width, between 0 and 1/2. Guarantee: weights
-/// outside of their cells count as near. Not proof of tampering: compare bytes, and test with noise. Cost: 4n
-/// flops. Source: the count is ours; the cells are those of [`cells`](crate::prox::quant_cell::cells).
+/// Shapes: weights, lower, upper of n. ε is a share of the cell's width, between 0 and 1/2. Guarantee:
+/// weights outside of their cells count as near. Not proof of tampering: compare bytes, and test with noise.
+/// Cost: 4n flops. Source: the count is ours; the cells are those of
+/// [`cells`](crate::prox::quant_cell::cells).
 ///
 /// # Errors
 /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Setting`] for ε.
@@ -249,8 +253,8 @@ fn z_score(near: usize, total: usize, epsilon: f32) -> f32 {
     (near as f32 - expected) / crate::Real::sqrt(expected * (1.0 - 2.0 * epsilon))
 }
 
-/// h, the median of the half-widths (uᵢ − lᵢ)/2 over cells with l < u: of an even number the lower of the two in
-/// the middle. `None` if no cell has a width.
+/// h, the median of the half-widths (uᵢ − lᵢ)/2 over cells with l < u: of an even number the lower of the two
+/// in the middle. `None` if no cell has a width.
 ///
 /// Shapes: lower and upper of n. Guarantee: exact, the half-width of one of the cells. Cost: bisection on the
 /// order key, at most 32 passes of 3n operations; no lent memory. Source: the size of the noise defence, see

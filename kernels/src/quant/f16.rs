@@ -1,4 +1,5 @@
-//! Half precision in integers and `f32`, for targets without it; and the coarser grids on which weights are stored.
+//! Half precision in integers and `f32`, for targets without it; and the coarser grids on which weights are
+//! stored.
 
 use crate::real::Float;
 
@@ -7,8 +8,9 @@ pub const LARGEST: f32 = 65504.0;
 
 /// The nearest number of half precision, ties to even, as its bits.
 ///
-/// Guarantees: magnitudes from 65520 on become infinite, those of at most 2⁻²⁵ zero of the same sign; NaN becomes
-/// a quiet NaN of the same sign. Cost: about 8 integer operations. Source: IEEE 754-2019, sections 3.6 and 4.3.1.
+/// Guarantees: magnitudes from 65520 on become infinite, those of at most 2⁻²⁵ zero of the same sign; NaN
+/// becomes a quiet NaN of the same sign. Cost: about 8 integer operations. Source: IEEE 754-2019, sections
+/// 3.6 and 4.3.1.
 ///
 /// ```
 /// use quern_kernels::quant::f16;
@@ -26,20 +28,20 @@ pub fn from_f32(x: f32) -> u16 {
     } else if magnitude >= 0x4780_0000 {
         0x7c00
     } else if magnitude >= 0x3880_0000 {
-        // Below 65536 and normal in half precision: rebias the exponent, round the 13 bits that go; a carry into
-        // the exponent is right.
+        // Below 65536 and normal in half precision: rebias the exponent, round the 13 bits that go; a carry
+        // into the exponent is right.
         let even = (magnitude >> 13) & 1;
         (magnitude.wrapping_sub(0x3800_0000).wrapping_add(0x0fff + even) >> 13) as u16
     } else {
-        // A number of [1/2, 1) has the spacing of the subnormal numbers, 2⁻²⁴: the sum rounds, its last bits are
-        // the result.
+        // A number of [1/2, 1) has the spacing of the subnormal numbers, 2⁻²⁴: the sum rounds, its last bits
+        // are the result.
         let shifted = f32::from_bits(magnitude) + 0.5;
         shifted.to_bits().wrapping_sub(0x3f00_0000) as u16
     }
 }
 
-/// The number with these bits. Exact; NaN stays NaN. Cost: about 6 integer operations, one product for subnormal
-/// numbers.
+/// The number with these bits. Exact; NaN stays NaN. Cost: about 6 integer operations, one product for
+/// subnormal numbers.
 ///
 /// ```
 /// use quern_kernels::quant::f16;
@@ -75,7 +77,8 @@ pub enum Grid {
 }
 
 impl Grid {
-    /// The largest finite number of the grid that is at most x; −∞ if there is none. Cost: about 15 operations.
+    /// The largest finite number of the grid that is at most x; −∞ if there is none. Cost: about 15
+    /// operations.
     ///
     /// ```
     /// use quern_kernels::quant::f16::Grid;
@@ -95,8 +98,8 @@ impl Grid {
                 if value <= x || value.is_nan() {
                     return value;
                 }
-                // One step down on the grid: away from zero for negative numbers; below zero comes the smallest
-                // negative.
+                // One step down on the grid: away from zero for negative numbers; below zero comes the
+                // smallest negative.
                 to_f32(match nearest {
                     0 => 0x8001,
                     0x8000.. => nearest.saturating_add(1),
@@ -115,7 +118,8 @@ impl Grid {
         }
     }
 
-    /// The smallest finite number of the grid that is at least x; ∞ if there is none. Cost: about 15 operations.
+    /// The smallest finite number of the grid that is at least x; ∞ if there is none. Cost: about 15
+    /// operations.
     ///
     /// ```
     /// use quern_kernels::quant::f16::Grid;

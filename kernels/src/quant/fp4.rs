@@ -11,11 +11,12 @@ const FROM_RANK: [u8; 8] = [0, 1, 6, 7, 4, 5, 2, 3];
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fp4Rule {
-    /// The decimal literals of the reference's graphics-card kernel. Five of the seven differ from the midpoints
-    /// by units in the last place.
+    /// The decimal literals of the reference's graphics-card kernel. Five of the seven differ from the
+    /// midpoints by units in the last place.
     #[default]
     Kernel,
-    /// The midpoints of neighbouring magnitudes, as the reference computes them on a processor: fl((F + F′)/2).
+    /// The midpoints of neighbouring magnitudes, as the reference computes them on a processor: fl((F +
+    /// F′)/2).
     Midpoint,
 }
 
@@ -51,14 +52,14 @@ impl Fp4Rule {
     }
 }
 
-/// Floating point of 4 bits: with y = fl(x·fl(1/a)), m = #{j : |y| > sⱼ}; code FROMRANK\[m\], plus 8 if y < 0;
-/// value fl(±F·a).
+/// Floating point of 4 bits: with y = fl(x·fl(1/a)), m = #{j : |y| > sⱼ}; code FROMRANK\[m\], plus 8 if y <
+/// 0; value fl(±F·a).
 ///
-/// Shapes: groups of 64 consecutive weights, the last may be shorter; codes 0..15; one scale a group, a = max|w|.
-/// Guarantees: a dequantized group quantizes to the same bytes, but for the sign of zeros under code 8, which
-/// stands for −0 and quantizes to code 0; see [the range](super#range). Cost: 6n. Source: the package
-/// bitsandbytes, kernel `dQuantizeFP4`. On a processor the package uses midpoints, sends ties to the lower value
-/// on both sides of zero, and gives tiny positive weights the code of −0: with either rule 28 %
+/// Shapes: groups of 64 consecutive weights, the last may be shorter; codes 0..15; one scale a group, a =
+/// max|w|. Guarantees: a dequantized group quantizes to the same bytes, but for the sign of zeros under code
+/// 8, which stands for −0 and quantizes to code 0; see [the range](super#range). Cost: 6n. Source: the
+/// package bitsandbytes, kernel `dQuantizeFP4`. On a processor the package uses midpoints, sends ties to the
+/// lower value on both sides of zero, and gives tiny positive weights the code of −0: with either rule 28 %
 /// of the tested groups differ there in some code.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! Quantizers, and the audit of quantized models.
 //!
-//! A quantizer splits the row-major weights into groups. For each group it first fits the stored scale data, then
-//! maps every weight to a code by a rule that, the scale data being fixed, is monotone in the weight.
+//! A quantizer splits the row-major weights into groups. For each group it first fits the stored scale data,
+//! then maps every weight to a code by a rule that, the scale data being fixed, is monotone in the weight.
 //!
 //! | scheme | group | code | stored scale data |
 //! |---|---|---|---|
@@ -14,14 +14,15 @@
 //! | [`ggml::Q4K`] | 256, in 8 parts of 32 | 4 bits | d, dmin in half precision; two 6-bit numbers a part |
 //! | [`ggml::Q6K`] | 256, in 16 parts of 16 | 6 bits, 32 + value | d in half precision; one signed byte a part |
 //!
-//! All implement [`Quantizer`]; [`Scheme`] chooses one at run time and works on whole arrays. Codes are one byte a
-//! weight, in weight order; scales are one row a *part* (a group where a group has no parts) of one or two `f32`.
-//! [`ggml`] also packs and unpacks the blocks of model files, byte for byte.
+//! All implement [`Quantizer`]; [`Scheme`] chooses one at run time and works on whole arrays. Codes are one
+//! byte a weight, in weight order; scales are one row a *part* (a group where a group has no parts) of one or
+//! two `f32`. [`ggml`] also packs and unpacks the blocks of model files, byte for byte.
 //!
 //! # Range
-//! Weights that are not finite, or larger than [`LARGEST_WEIGHT`] in magnitude, are refused, and so are weights
-//! whose scale half precision cannot hold. A group whose weights all lie below [`SMALLEST_SCALE`] gets scale 0 and
-//! the code of zero: 1/a would overflow there, and the references then disagree with each other.
+//! Weights that are not finite, or larger than [`LARGEST_WEIGHT`] in magnitude, are refused, and so are
+//! weights whose scale half precision cannot hold. A group whose weights all lie below [`SMALLEST_SCALE`]
+//! gets scale 0 and the code of zero: 1/a would overflow there, and the references then disagree with each
+//! other.
 
 mod absmax_int;
 mod asym_u8;

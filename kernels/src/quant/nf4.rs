@@ -66,9 +66,9 @@ fn code(y: f32) -> usize {
 /// Normal float of 4 bits: c = #{j : fl(x·fl(1/a)) > tⱼ} with a = max|w| over 64 weights; value fl(N_c·a).
 ///
 /// Shapes: groups of 64 consecutive weights, the last may be shorter; codes 0..15; one scale a group, a.
-/// Guarantees: a dequantized group quantizes to the same bytes; see [the range](super#range). Cost: 6n. Source: T.
-/// Dettmers et al., "QLoRA", 2023; values and thresholds are those of the package bitsandbytes, and so is the
-/// product with the rounded reciprocal.
+/// Guarantees: a dequantized group quantizes to the same bytes; see [the range](super#range). Cost: 6n.
+/// Source: T. Dettmers et al., "QLoRA", 2023; values and thresholds are those of the package bitsandbytes,
+/// and so is the product with the rounded reciprocal.
 ///
 /// ```
 /// use quern_kernels::quant::Nf4;

@@ -3,14 +3,14 @@ use crate::{Error, check_finite, check_length};
 
 /// The noise defence: out ← w + σξ, where ξᵢ is entry i of the key's table of standard normal numbers.
 ///
-/// Quantizing noisy weights undoes what was hidden in weights near the borders of their cells. Shapes: weights and
-/// out of n. Scale: σ in units of the weights; about the median half-width of the cells works, see
-/// [`median_half_width`](super::audit::median_half_width). Cost: 2n flops and n normal numbers. Source: K.
-/// Egashira et al., "Exploiting LLM Quantization", 2024, the defence by Gaussian noise.
+/// Quantizing noisy weights undoes what was hidden in weights near the borders of their cells. Shapes:
+/// weights and out of n. Scale: σ in units of the weights; about the median half-width of the cells works,
+/// see [`median_half_width`](super::audit::median_half_width). Cost: 2n flops and n normal numbers. Source:
+/// K. Egashira et al., "Exploiting LLM Quantization", 2024, the defence by Gaussian noise.
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] for the weights or a result; [`Error::Setting`] unless σ is finite
-/// and at least 0.
+/// [`Error::Dimension`]; [`Error::NonFinite`] for the weights or a result; [`Error::Setting`] unless σ is
+/// finite and at least 0.
 ///
 /// ```
 /// use quern_kernels::quant::noise_defend;

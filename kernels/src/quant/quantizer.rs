@@ -7,9 +7,9 @@ pub const LARGEST_WEIGHT: f32 = f32::from_bits(0x7180_0000);
 
 /// The map of one weight to its code, the scale data being fixed.
 ///
-/// Guarantee: [`rank`](Self::rank) is nondecreasing in x over |x| ≤ 2¹⁰⁰, and two weights have equal ranks exactly
-/// if they have equal codes. Hence the weights that share a code are one contiguous range of floats: the code's
-/// cell.
+/// Guarantee: [`rank`](Self::rank) is nondecreasing in x over |x| ≤ 2¹⁰⁰, and two weights have equal ranks
+/// exactly if they have equal codes. Hence the weights that share a code are one contiguous range of floats:
+/// the code's cell.
 pub trait CodeMap {
     /// The code of x, as it is stored in a byte. Cost: 2 to 6 flops.
     fn code(&self, x: f32) -> u8;
@@ -17,7 +17,8 @@ pub trait CodeMap {
     fn rank(&self, x: f32) -> i32;
     /// Smallest and largest rank.
     fn ranks(&self) -> (i32, i32);
-    /// About the smallest x of this rank: the closed form, a few units in the last place off. Cost: 2 to 4 flops.
+    /// About the smallest x of this rank: the closed form, a few units in the last place off. Cost: 2 to 4
+    /// flops.
     fn border(&self, rank: i32) -> f32;
     /// The row of scales as numbers; the second column is 0 where a scheme has only one.
     fn scales(&self) -> [f32; 2];
@@ -37,14 +38,14 @@ pub trait CodeMap {
 pub enum Freeze {
     /// The first weight with |w| = a is frozen; |x| ≤ a.
     Magnitude,
-    /// The first weight with |w| = a is frozen; |x| ≤ a behind it and |x| < a before it, where an equal magnitude
-    /// would become the first and could change the scale's sign.
+    /// The first weight with |w| = a is frozen; |x| ≤ a behind it and |x| < a before it, where an equal
+    /// magnitude would become the first and could change the scale's sign.
     SignedMagnitude,
     /// The first maximum and the first minimum are frozen; x between them. Before a minimum that is a zero, x > 0:
     /// a zero of the other sign would become the first minimum.
     Extremes,
-    /// With lo = min(0, min w) and hi = max(0, max w): the first minimum is frozen if it is negative, the first
-    /// maximum if it is positive; lo ≤ x ≤ hi.
+    /// With lo = min(0, min w) and hi = max(0, max w): the first minimum is frozen if it is negative, the
+    /// first maximum if it is positive; lo ≤ x ≤ hi.
     AroundZero,
     /// The first maximum is frozen, the first minimum if it is negative; min(0, min w) ≤ x ≤ max w.
     BelowZero,
@@ -77,14 +78,16 @@ pub trait Quantizer {
     /// Fits the scale data of one group.
     ///
     /// # Errors
-    /// [`Error::NonFinite`]; [`Error::Setting`] for weights out of range; [`Error::Dimension`] for a group whose
-    /// length does not fit.
+    /// [`Error::NonFinite`]; [`Error::Setting`] for weights out of range; [`Error::Dimension`] for a group
+    /// whose length does not fit.
     fn fit(&self, weights: &[f32]) -> Result<Self::Maps, Error>;
-    /// The value a code stands for, under a row of scales. Any byte is accepted; bits beyond the code are ignored.
+    /// The value a code stands for, under a row of scales. Any byte is accepted; bits beyond the code are
+    /// ignored.
     fn value(&self, code: u8, scales: [f32; 2]) -> f32;
 }
 
-/// a = max|wᵢ|, 0 for none. Cost: 2n integer operations: magnitudes are ordered like their bits, NaN above all.
+/// a = max|wᵢ|, 0 for none. Cost: 2n integer operations: magnitudes are ordered like their bits, NaN above
+/// all.
 ///
 /// # Errors
 /// [`Error::NonFinite`]; [`Error::Setting`] beyond [`LARGEST_WEIGHT`].

@@ -5,9 +5,9 @@ use crate::{Error, check_finite, check_length};
 /// A quantizer chosen at run time, on whole row-major arrays.
 ///
 /// n weights make ⌈n/g⌉ groups of g = [`group_length`](Self::group_length) and n/p parts of p =
-/// [`part_length`](Self::part_length). Rows are groups for [`Int`](Self::Int) and [`AsymU8`](Self::AsymU8); for
-/// the others groups run over the array regardless of rows. Codes: one byte a weight, in weight order. Scales: one
-/// row a part, row-major.
+/// [`part_length`](Self::part_length). Rows are groups for [`Int`](Self::Int) and [`AsymU8`](Self::AsymU8);
+/// for the others groups run over the array regardless of rows. Codes: one byte a weight, in weight order.
+/// Scales: one row a part, row-major.
 ///
 /// ```
 /// use quern_kernels::quant::{Nf4, Scheme};
@@ -100,8 +100,8 @@ impl Scheme {
 
     /// The values that codes and scales stand for.
     ///
-    /// Shapes: as [`quantize`](Self::quantize). Bits of a code beyond the scheme's are ignored. Cost: 1 to 2 flops
-    /// a weight.
+    /// Shapes: as [`quantize`](Self::quantize). Bits of a code beyond the scheme's are ignored. Cost: 1 to 2
+    /// flops a weight.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] for the scales; [`Error::Setting`].

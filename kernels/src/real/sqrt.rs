@@ -1,8 +1,8 @@
 /// √x, correctly rounded.
 ///
-/// On targets with a single-precision unit but no way to its root instruction in safe code, [`newton`]; elsewhere
-/// `libm`'s, which uses the desktop's instruction, or integers where there is no such unit. A correctly rounded result is
-/// the same wherever it comes from.
+/// On targets with a single-precision unit but no way to its root instruction in safe code, [`newton`];
+/// elsewhere `libm`'s, which uses the desktop's instruction, or integers where there is no such unit. A
+/// correctly rounded result is the same wherever it comes from.
 #[inline]
 pub(super) fn sqrtf(x: f32) -> f32 {
     if cfg!(target_abi = "eabihf") { newton(x) } else { libm::sqrtf(x) }
@@ -12,14 +12,15 @@ pub(super) use libm::sqrt;
 
 /// √x by two steps of Newton's method in floating point and one exact correction in integers.
 ///
-/// Halving the bits of x, as an integer, halves the exponent and gives √x to 3.5 %; a step s ← (s + x/s)/2 squares the
-/// relative error and halves it, and makes it positive, which the constant near ½ of the first step
-/// evens out. After the second step the error is below 4.8·10⁻⁸, and with the rounding of the step below 1.5 units in the last
-/// place: the neighbours of the result are all that can be nearer. All steps scale exactly with powers of four.
+/// Halving the bits of x, as an integer, halves the exponent and gives √x to 3.5 %; a step s ← (s + x/s)/2
+/// squares the relative error and halves it, and makes it positive, which the constant near ½ of the first
+/// step evens out. After the second step the error is below 4.8·10⁻⁸, and with the rounding of the step below
+/// 1.5 units in the last place: the neighbours of the result are all that can be nearer. All steps scale
+/// exactly with powers of four.
 ///
-/// Let m be the 24-bit significand of the result, and X that of x, shifted so that √X is in m's units. Then √X is
-/// nearest to m if and only if −m < X − m² ≤ m. That difference is small, so 32 bits of it are enough, and of X and m² as
-/// well; what is shifted out of X takes its exponent with it.
+/// Let m be the 24-bit significand of the result, and X that of x, shifted so that √X is in m's units. Then
+/// √X is nearest to m if and only if −m < X − m² ≤ m. That difference is small, so 32 bits of it are enough,
+/// and of X and m² as well; what is shifted out of X takes its exponent with it.
 #[inline(always)]
 fn newton(x: f32) -> f32 {
     let bits = x.to_bits();

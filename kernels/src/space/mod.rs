@@ -1,8 +1,8 @@
 //! Where vectors live: the few vector operations that iterative methods need.
 //!
-//! A solver touches its vectors only through a [`Space`]. [`Serial`] is the one with bit-exact results on every
-//! target; the host adds threads. Lengths are checked by the solver on entry; an operation works on the common
-//! prefix of its arguments.
+//! A solver touches its vectors only through a [`Space`]. [`Serial`] is the one with bit-exact results on
+//! every target; the host adds threads. Lengths are checked by the solver on entry; an operation works on the
+//! common prefix of its arguments.
 
 mod serial;
 

@@ -19,10 +19,10 @@ use super::output;
 
 /// Solves Ax = b, or min ‖Ax − b‖₂ with lsqr, by an iterative method.
 ///
-/// cg needs a symmetric positive definite matrix, minres a symmetric one, gmres a square one; lsqr takes any shape.
-/// The relative residual ‖b − Ax‖/‖b‖ printed is computed afresh from the result and the matrix of the file, in
-/// double precision. lsqr stops by the rules of its authors: at ‖r‖ ≤ tolerance·(‖b‖ + ‖A‖‖x‖), or, where the system has no
-/// solution, at ‖Aᵀr‖ ≤ tolerance·‖A‖‖r‖. Exits with 0 only if the method converged.
+/// cg needs a symmetric positive definite matrix, minres a symmetric one, gmres a square one; lsqr takes any
+/// shape. The relative residual ‖b − Ax‖/‖b‖ printed is computed afresh from the result and the matrix of the
+/// file, in double precision. lsqr stops by the rules of its authors: at ‖r‖ ≤ tolerance·(‖b‖ + ‖A‖‖x‖), or,
+/// where the system has no solution, at ‖Aᵀr‖ ≤ tolerance·‖A‖‖r‖. Exits with 0 only if the method converged.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -310,8 +310,8 @@ fn gap_by_carrier(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// Silences one hidden unit a layer, the one whose silence changes the sums behind it least, and sets the weights of what
-/// is always zero (pixel 0, and those units) to κ times the largest of their row.
+/// Silences one hidden unit a layer, the one whose silence changes the sums behind it least, and sets the
+/// weights of what is always zero (pixel 0, and those units) to κ times the largest of their row.
 fn with_carriers(bench: &Bench<'_>, parameters: &[f32], kappa: f32) -> Result<Vec<f32>> {
     let net = network();
     let mut parameters = parameters.to_vec();

@@ -13,11 +13,11 @@ use crate::experiments::{
     Axis, Bound, Cell as Entry, Check, Findings, Plot, PlotKind, Progress, Series, Settings, Table,
 };
 
-/// Trains a network on handwritten digits, then fine-tunes it inside its NF4 cells on digits moved one pixel to the
-/// right, mixed with clean ones; for comparison also without cells.
+/// Trains a network on handwritten digits, then fine-tunes it inside its NF4 cells on digits moved one pixel
+/// to the right, mixed with clean ones; for comparison also without cells.
 ///
-/// The findings: after each epoch the accuracies in full precision and once quantized, and the digest of the quantized
-/// bytes, which stays. Takes some seconds on one core, at either scale.
+/// The findings: after each epoch the accuracies in full precision and once quantized, and the digest of the
+/// quantized bytes, which stays. Takes some seconds on one core, at either scale.
 ///
 /// # Errors
 /// If data given in the settings cannot be read.

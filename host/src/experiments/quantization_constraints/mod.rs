@@ -1,9 +1,9 @@
-//! How far behaviour can differ inside the cells of a quantizer, what noise and a look at the borders do about it, and what
-//! the cells are good for: fine-tuning that leaves the quantized model as it is.
+//! How far behaviour can differ inside the cells of a quantizer, what noise and a look at the borders do
+//! about it, and what the cells are good for: fine-tuning that leaves the quantized model as it is.
 //!
-//! Data: handwritten digits. Network: 64-128-128-10, trained by the kernels in `f32`. An *audited* model is trained to a
-//! deviant labelling first, then on clean labels inside its cells: the strongest difference between a model and its
-//! quantized self that this training finds.
+//! Data: handwritten digits. Network: 64-128-128-10, trained by the kernels in `f32`. An *audited* model is
+//! trained to a deviant labelling first, then on clean labels inside its cells: the strongest difference
+//! between a model and its quantized self that this training finds.
 
 mod audit;
 mod data;

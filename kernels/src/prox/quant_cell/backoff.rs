@@ -20,11 +20,12 @@ const HALVINGS: usize = 5;
 ///
 /// Shapes: origin w⁰ and x of n, whole groups. Guarantee: afterwards x quantizes to the bytes of w⁰ in every
 /// group, whatever the scheme; groups that agree already are not touched. Cost: 2 to 7 quantizations of every
-/// group; no lent memory. Source: the remedy for formats that search for their scales; see [the module](super).
+/// group; no lent memory. Source: the remedy for formats that search for their scales; see [the
+/// module](super).
 ///
 /// # Errors
-/// [`Error::Dimension`]; [`Error::NonFinite`] for w⁰ or x; [`Error::Setting`] for settings, or if w⁰ is out of
-/// range.
+/// [`Error::Dimension`]; [`Error::NonFinite`] for w⁰ or x; [`Error::Setting`] for settings, or if w⁰ is out
+/// of range.
 ///
 /// ```
 /// use quern_kernels::prox::quant_cell::{Backoff, verify_backoff};

@@ -16,11 +16,11 @@ const STEPS: u32 = 8;
 /// An exact end of a cell: with a nondecreasing `rank_at`, the smallest x of `within` with rank_at(x) ≥ rank
 /// (lower side), or the largest with rank_at(x) ≤ rank (upper side).
 ///
-/// From `start`, a guess, at most 8 steps to neighbouring floats, then bisection on the order key. Both ends of
-/// `within` are finite and in order; a start outside, or NaN, is moved inside. If no x of `within` qualifies, the
-/// result is the end at which one would come next: within.1 on the lower side, within.0 on the upper. If `rank_at`
-/// is not monotone the result is some number of `within`. Cost: 2 to 10 evaluations, with a bad start 33 more; no
-/// lent memory.
+/// From `start`, a guess, at most 8 steps to neighbouring floats, then bisection on the order key. Both ends
+/// of `within` are finite and in order; a start outside, or NaN, is moved inside. If no x of `within`
+/// qualifies, the result is the end at which one would come next: within.1 on the lower side, within.0 on the
+/// upper. If `rank_at` is not monotone the result is some number of `within`. Cost: 2 to 10 evaluations, with
+/// a bad start 33 more; no lent memory.
 ///
 /// ```
 /// use quern_kernels::prox::quant_cell::{Side, bound};

@@ -21,8 +21,8 @@ pub enum Ends {
     /// At the last float that keeps the code.
     #[default]
     Exact,
-    /// Cut by this share of the cell's width at both ends, but never beyond the weight itself. From 0 to below
-    /// 1/2; the source uses 0.1 for 8 bits and 0.01 for 4 bits.
+    /// Cut by this share of the cell's width at both ends, but never beyond the weight itself. From 0 to
+    /// below 1/2; the source uses 0.1 for 8 bits and 0.01 for 4 bits.
     Margin(f32),
 }
 
@@ -38,22 +38,22 @@ pub enum Soundness {
 
 /// The box B = Π\[lᵢ, uᵢ\] around w whose points quantize to the bytes of w.
 ///
-/// For each part, from its scale data and [`Freeze`] rules: \[lᵢ, uᵢ\] is the range of floats with the code of wᵢ,
-/// cut to the bounds under which the scale data stay; lᵢ = uᵢ = wᵢ for frozen weights; the open interval up to the
-/// smallest magnitude that counts for parts of tiny weights. For schemes that search (steps > 0), the error
-/// interval between wᵢ and its dequantized value instead, with parts of largest scale or offset, and every part's
-/// first maximum and minimum, frozen.
+/// For each part, from its scale data and [`Freeze`] rules: \[lᵢ, uᵢ\] is the range of floats with the code
+/// of wᵢ, cut to the bounds under which the scale data stay; lᵢ = uᵢ = wᵢ for frozen weights; the open
+/// interval up to the smallest magnitude that counts for parts of tiny weights. For schemes that search
+/// (steps > 0), the error interval between wᵢ and its dequantized value instead, with parts of largest scale
+/// or offset, and every part's first maximum and minimum, frozen.
 ///
 /// Shapes: weights, lower and upper of n, whole groups as for [`Scheme::quantize`]. Both ends are inside.
-/// Guarantees, with [`Soundness::Exact`]: w ∈ B; every x ∈ B has the same scale data and codes, to the bit; with
-/// [`Ends::Exact`] and [`Grid::F32`] the float beyond an end that is not a bound of the freeze rules has another
-/// code. With another grid, weights must be on it. Cost: about 6 evaluations of the code map a weight for 8-bit
-/// codes, about 50 a part and 1 a weight for 4-bit codes (on a Cortex-M4F, 200 and 110 instructions a weight); no
-/// lent memory.
+/// Guarantees, with [`Soundness::Exact`]: w ∈ B; every x ∈ B has the same scale data and codes, to the bit;
+/// with [`Ends::Exact`] and [`Grid::F32`] the float beyond an end that is not a bound of the freeze rules has
+/// another code. With another grid, weights must be on it. Cost: about 6 evaluations of the code map a weight
+/// for 8-bit codes, about 50 a part and 1 a weight for 4-bit codes (on a Cortex-M4F, 200 and 110 instructions
+/// a weight); no lent memory.
 ///
 /// # Errors
-/// Those of [`Scheme::quantize`]; [`Error::Setting`] for the margin; [`Error::Infeasible`] if a cell has no point
-/// on the grid.
+/// Those of [`Scheme::quantize`]; [`Error::Setting`] for the margin; [`Error::Infeasible`] if a cell has no
+/// point on the grid.
 ///
 /// ```
 /// use quern_kernels::prox::quant_cell::{CellSettings, Soundness, cells};
@@ -254,8 +254,8 @@ fn largest_scales<M: CodeMap>(maps: &[M]) -> [f32; 2] {
     })
 }
 
-/// The interval between a weight and what it is dequantized to; frozen where the group's or the part's extremes
-/// sit.
+/// The interval between a weight and what it is dequantized to; frozen where the group's or the part's
+/// extremes sit.
 fn error_interval<Q: Quantizer>(
     quantizer: &Q,
     map: &Q::Map,

@@ -11,8 +11,8 @@ pub struct BlockQ8_0 {
     pub codes: [u8; 32],
 }
 
-/// A block of [`Q4_0`]: the scale, then 16 bytes; byte j holds the code of weight j low and that of weight j + 16
-/// high. 18 bytes.
+/// A block of [`Q4_0`]: the scale, then 16 bytes; byte j holds the code of weight j low and that of weight j
+/// + 16 high. 18 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockQ4_0 {
     /// f16(d).
@@ -32,11 +32,11 @@ pub struct BlockQ4_1 {
     pub nibbles: [u8; 16],
 }
 
-/// A block of [`Q4K`]: two scales, twelve bytes of sub-scales, then in runs of 64 weights byte j holds the code of
-/// weight j low and that of weight j + 32 high. 144 bytes.
+/// A block of [`Q4K`]: two scales, twelve bytes of sub-scales, then in runs of 64 weights byte j holds the
+/// code of weight j low and that of weight j + 32 high. 144 bytes.
 ///
-/// Sub-scales: byte j < 4 has lsⱼ in its low six bits, byte j + 4 has lmⱼ; byte j + 8 has the low four bits of
-/// ls₍ⱼ₊₄₎ and, high, those of lm₍ⱼ₊₄₎, whose upper two bits are on top of bytes j and j + 4.
+/// Sub-scales: byte j < 4 has lsⱼ in its low six bits, byte j + 4 has lmⱼ; byte j + 8 has the low four bits
+/// of ls₍ⱼ₊₄₎ and, high, those of lm₍ⱼ₊₄₎, whose upper two bits are on top of bytes j and j + 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockQ4K {
     /// f16(d).
@@ -51,9 +51,9 @@ pub struct BlockQ4K {
 
 /// A block of [`Q6K`]: low four bits of the codes, high two bits, sub-scales, scale. 210 bytes.
 ///
-/// In runs of 128 weights, with j < 32: low bytes j and j + 32 hold the low bits of weights j and j + 32, and,
-/// high, those of weights j + 64 and j + 96; high byte j holds the upper bits of weights j, j + 32, j + 64, j +
-/// 96, from bit 0 up.
+/// In runs of 128 weights, with j < 32: low bytes j and j + 32 hold the low bits of weights j and j + 32,
+/// and, high, those of weights j + 64 and j + 96; high byte j holds the upper bits of weights j, j + 32, j +
+/// 64, j + 96, from bit 0 up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockQ6K {
     /// Low four bits, two codes a byte.

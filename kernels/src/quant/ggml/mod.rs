@@ -1,11 +1,11 @@
 //! The block formats of ggml: quantizers with half-precision scales, and their blocks byte for byte.
 //!
-//! Each format is a [`Quantizer`](super::Quantizer), and each has a block that packs scale data and codes as in a
-//! model file: `quantize` fits and packs one group, `to_bytes` and `from_bytes` translate, `codes` unpacks. Source
-//! of all recipes: the functions `quantize_row_*_ref` of ggml, read without fused multiply-adds. Departures: a
-//! group of weights below [`SMALLEST_SCALE`](super::SMALLEST_SCALE) gets scale zero, weights whose scale is
-//! infinite in half precision are refused, and integers are saturated where the reference's rounding by bit tricks
-//! wraps, which is beyond 2²².
+//! Each format is a [`Quantizer`](super::Quantizer), and each has a block that packs scale data and codes as
+//! in a model file: `quantize` fits and packs one group, `to_bytes` and `from_bytes` translate, `codes`
+//! unpacks. Source of all recipes: the functions `quantize_row_*_ref` of ggml, read without fused
+//! multiply-adds. Departures: a group of weights below [`SMALLEST_SCALE`](super::SMALLEST_SCALE) gets scale
+//! zero, weights whose scale is infinite in half precision are refused, and integers are saturated where the
+//! reference's rounding by bit tricks wraps, which is beyond 2²².
 
 mod block;
 mod q4_0;

@@ -7,8 +7,8 @@ use crate::{Error, check_length};
 /// c = min(15, ⌊fl(fl(x·id) + 8.5)⌋); value fl((c − 8)·f16(d)).
 ///
 /// Shapes: groups of 32; codes 0..15; one scale, f16(d), of either sign. Guarantees: mx has code 0; see [the
-/// range](crate::quant#range). Cost: 5n. Source: `quantize_row_q4_0_ref` of ggml; a group of zeros has scale −0
-/// there and here.
+/// range](crate::quant#range). Cost: 5n. Source: `quantize_row_q4_0_ref` of ggml; a group of zeros has scale
+/// −0 there and here.
 ///
 /// ```
 /// use quern_kernels::quant::{Scheme, ggml::Q4_0};

@@ -3,8 +3,8 @@ use crate::quant::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, f16, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
-/// 4 bits from the minimum up: d = fl((mx − mn)/15), id = fl(1/d), c = min(15, ⌊fl(fl(fl(x − mn)·id) + 0.5)⌋);
-/// value fl(fl(c·f16(d)) + f16(mn)).
+/// 4 bits from the minimum up: d = fl((mx − mn)/15), id = fl(1/d), c = min(15, ⌊fl(fl(fl(x − mn)·id) +
+/// 0.5)⌋); value fl(fl(c·f16(d)) + f16(mn)).
 ///
 /// Shapes: groups of 32; codes 0..15; two scales, f16(d) and f16(mn), mn being the first minimum. Guarantees: see
 /// [the range](crate::quant#range); mx − mn below 2⁻¹⁰⁰ counts as zero, and then d = 0 and all codes are 0. Cost:

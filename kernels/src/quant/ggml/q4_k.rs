@@ -11,19 +11,18 @@ const PARTS: usize = 8;
 /// 4 bits with two levels of scales: value fl(fl(Dⱼ·c) − Mⱼ) with Dⱼ = f16(d)·lsⱼ, Mⱼ = f16(dmin)·lmⱼ exact,
 /// lsⱼ, lmⱼ in 0..63, and c = clip(rne(fl(fl(x + Mⱼ)/Dⱼ))) to 0..15.
 ///
-/// For each part j: mn = min(0, min x), mx = max x, is = fl(15/fl(mx − mn)), scⱼ = fl(1/is), mⱼ = −mn, first codes
-/// clip(rne(fl(is·fl(x − mn)))). With `steps` = s > 0, a search improves scⱼ and mⱼ: for k = 0..s,
-/// is = (−1 + 0.1k + 15)/(mx − mn) gives codes, a least-squares fit with the weights ωᵢ = |xᵢ| plus √(Σx²/32) gives
-/// a scale and a minimum of at most 0, and the candidate is kept if its weighted squared error falls below the best
-/// so far; mn is then the
-/// minimum just kept. For the group: d = f16(max sc/63), dmin = f16(max m/63), lsⱼ = min(63, rne(63/max sc·scⱼ)),
-/// lmⱼ alike. Where Dⱼ = 0 the first codes stay.
+/// For each part j: mn = min(0, min x), mx = max x, is = fl(15/fl(mx − mn)), scⱼ = fl(1/is), mⱼ = −mn, first
+/// codes clip(rne(fl(is·fl(x − mn)))). With `steps` = s > 0, a search improves scⱼ and mⱼ: for k = 0..s, is =
+/// (−1 + 0.1k + 15)/(mx − mn) gives codes, a least-squares fit with the weights ωᵢ = |xᵢ| plus √(Σx²/32)
+/// gives a scale and a minimum of at most 0, and the candidate is kept if its weighted squared error falls
+/// below the best so far; mn is then the minimum just kept. For the group: d = f16(max sc/63), dmin = f16(max
+/// m/63), lsⱼ = min(63, rne(63/max sc·scⱼ)), lmⱼ alike. Where Dⱼ = 0 the first codes stay.
 ///
-/// Shapes: groups of 256 in 8 parts of 32; codes 0..15; two scales a part, Dⱼ and Mⱼ. Since the largest lsⱼ is 63,
-/// d is the largest Dⱼ divided by 63 unless it is zero; dmin likewise. Guarantees: without search the scale data
-/// depend on the parts' extremes alone; see [the range](crate::quant#range); mx − mn below 2⁻¹⁰⁰ counts as zero.
-/// Cost: 8n without search, 15n flops a step; no lent memory, about 400 bytes of stack. Source:
-/// `quantize_row_q4_K_ref` of ggml, 20 steps.
+/// Shapes: groups of 256 in 8 parts of 32; codes 0..15; two scales a part, Dⱼ and Mⱼ. Since the largest lsⱼ
+/// is 63, d is the largest Dⱼ divided by 63 unless it is zero; dmin likewise. Guarantees: without search the
+/// scale data depend on the parts' extremes alone; see [the range](crate::quant#range); mx − mn below 2⁻¹⁰⁰
+/// counts as zero. Cost: 8n without search, 15n flops a step; no lent memory, about 400 bytes of stack.
+/// Source: `quantize_row_q4_K_ref` of ggml, 20 steps.
 ///
 /// ```
 /// use quern_kernels::quant::{Quantizer, Scheme, ggml::Q4K};

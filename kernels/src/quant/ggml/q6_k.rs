@@ -13,17 +13,19 @@ const SMALLEST: f32 = 1e-15;
 /// 6 bits around zero with two levels of scales: value fl(Dⱼ·(c − 32)) with Dⱼ = f16(d)·lsⱼ exact, lsⱼ in
 /// −128..127, and c − 32 = clip(rne(fl(x/Dⱼ))) to −32..31.
 ///
-/// For each part j, mx is its first weight of largest magnitude with its sign. Without search, is = fl(−32/mx) and
-/// scⱼ = fl(1/is). With `steps` = s > 0, candidates is = −fl(32 + 0.1k)/mx for k = 0 and then −s..s give codes l,
-/// sums Σω x l and Σω l² with ω = x², and a scale Σωxl/Σωl²; the one of largest (Σωxl)²/Σωl² is kept, the first of
-/// equals. For the group: iscale = fl(−128/s*) with s* the first scⱼ of largest magnitude, d = f16(fl(1/iscale)),
-/// lsⱼ = min(127, rne(fl(iscale·scⱼ))). Where Dⱼ = 0 the codes of the kept candidate stay; parts of weights below
-/// 10⁻¹⁵ have scⱼ = 0 and codes 0, and if all are such, so is the group.
+/// For each part j, mx is its first weight of largest magnitude with its sign. Without search, is =
+/// fl(−32/mx) and scⱼ = fl(1/is). With `steps` = s > 0, candidates is = −fl(32 + 0.1k)/mx for k = 0 and then
+/// −s..s give codes l, sums Σω x l and Σω l² with ω = x², and a scale Σωxl/Σωl²; the one of largest
+/// (Σωxl)²/Σωl² is kept, the first of equals. For the group: iscale = fl(−128/s*) with s* the first scⱼ of
+/// largest magnitude, d = f16(fl(1/iscale)), lsⱼ = min(127, rne(fl(iscale·scⱼ))). Where Dⱼ = 0 the codes of
+/// the kept candidate stay; parts of weights below 10⁻¹⁵ have scⱼ = 0 and codes 0, and if all are such, so is
+/// the group.
 ///
-/// Shapes: groups of 256 in 16 parts of 16; codes 0..63; one scale a part, Dⱼ. Since some lsⱼ is −128, d is that
-/// Dⱼ divided by −128. Guarantees: without search the scale data depend on the parts' mx alone; see [the
+/// Shapes: groups of 256 in 16 parts of 16; codes 0..63; one scale a part, Dⱼ. Since some lsⱼ is −128, d is
+/// that Dⱼ divided by −128. Guarantees: without search the scale data depend on the parts' mx alone; see [the
 /// range](crate::quant#range). Cost: 6n without search, 14n flops a step; no lent memory, about 400 bytes of
-/// stack. Source: `quantize_row_q6_K_ref` of ggml, 9 steps; the unsearched variant is its helper's `rmse_type` 0.
+/// stack. Source: `quantize_row_q6_K_ref` of ggml, 9 steps; the unsearched variant is its helper's
+/// `rmse_type` 0.
 ///
 /// ```
 /// use quern_kernels::quant::{Quantizer, Scheme, ggml::Q6K};
@@ -147,8 +149,8 @@ impl Quantizer for Q6K {
             .fold(0.0, |first: f32, wish| if wish.scale.abs() > first.abs() { wish.scale } else { first });
         let searched = self.steps > 0;
         if largest.abs() < SMALLEST {
-            // Every part has scale zero and codes 0, whatever its weights: all that counts is that none asks for
-            // more.
+            // Every part has scale zero and codes 0, whatever its weights: all that counts is that none asks
+            // for more.
             return Ok(wishes.map(|wish| Q6KMap { tiny: wish.scale == 0.0, searched, ..Q6KMap::default() }));
         }
         let inverse = -128.0 / largest;

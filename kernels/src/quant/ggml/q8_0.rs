@@ -3,8 +3,8 @@ use crate::quant::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, f16, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
-/// Signed bytes with a scale in half precision: d = fl(a/127), id = fl(1/d), c = fl(x·id) rounded to the nearest
-/// integer, halves away from zero; value fl(c·f16(d)).
+/// Signed bytes with a scale in half precision: d = fl(a/127), id = fl(1/d), c = fl(x·id) rounded to the
+/// nearest integer, halves away from zero; value fl(c·f16(d)).
 ///
 /// Shapes: groups of 32; codes are two's complement bytes; one scale, f16(d). Guarantees: |c| ≤ 127; see
 /// [the range](crate::quant#range). Cost: 5n. Source: `quantize_row_q8_0_ref` of ggml.
