@@ -13,7 +13,7 @@ use quern_kernels::linop::FixedDense;
 fn main() -> ! {
     let stiffness = [[4.0_f32, 1.0], [1.0, 3.0]];
     let load = [1.0, 2.0];
-    let mut memory = [0.0; Cg::<f32, [f32; 0]>::scalars(2)];
+    let mut memory = [0.0; Cg::scalars(2)];
     board::stop(control(&stiffness, &load, &mut memory).is_ok_and(|x| x > 0.0))
 }
 

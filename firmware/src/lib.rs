@@ -16,10 +16,12 @@ pub mod endpoints;
 pub mod generators;
 pub mod instances;
 pub mod link;
+mod part;
 mod scalar;
 
 pub use arena::Arena;
 pub use call::{Call, CallError, Clock, NoClock};
+pub use part::Part;
 pub use scalar::{Scalar, ScalarKind};
 
 /// A kernel that links this has a path that panics.

@@ -6,6 +6,7 @@ use crc::{CRC_32_MPEG_2, Crc};
 use quern::place::boards::{self, BOARDS, Board};
 use quern::place::image::{contents, memory_map, usage};
 use quern::place::{Wired, toolchain};
+use quern_firmware::{endpoints, instances};
 
 fn words(image: &Path, address: u64, count: usize) -> Vec<u32> {
     let bytes = contents(image, address, 4 * count).unwrap();
@@ -46,8 +47,8 @@ fn check_image_definition(image: &Path) {
 
 #[test]
 fn every_image_builds_and_fits_its_board() {
-    for board in BOARDS {
-        let image = toolchain::build_image(board).unwrap();
+    for (board, part) in BOARDS.iter().flat_map(|board| (0..board.parts).map(move |part| (board, part))) {
+        let image = toolchain::build_image(board, part).unwrap();
         let usage = usage(board, &image).unwrap();
         assert!(usage.flash_bytes <= usage.flash_capacity, "{}: {usage:?}", board.name);
         // 3 KiB of stack are what the deepest calls need on the smallest board.
@@ -60,6 +61,19 @@ fn every_image_builds_and_fits_its_board() {
             "rpi-pico-2" => check_image_definition(&image),
             _ => {}
         }
+    }
+}
+
+#[test]
+fn the_parts_hold_every_kernel_and_the_empty_call_is_in_all() {
+    for count in 1..=4 {
+        for endpoint in endpoints::all() {
+            match endpoints::part_of(endpoint.name, count) {
+                Some(part) => assert!(part < count, "{}", endpoint.name),
+                None => assert_eq!(endpoint.name, "link/echo"),
+            }
+        }
+        assert!(instances::ALL.iter().all(|instance| instances::part_of(instance.slug, count).is_some()));
     }
 }
 

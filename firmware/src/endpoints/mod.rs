@@ -3,7 +3,7 @@
 //! An endpoint takes its arguments from a [`Call`] in the order its documentation gives, runs the kernel under
 //! [`Call::measure`], and answers with the results in order.
 
-use crate::{Call, CallError, ScalarKind};
+use crate::{Call, CallError, Part, ScalarKind};
 
 /// A kernel callable over the wire.
 pub struct Endpoint {
@@ -79,8 +79,8 @@ mod random;
 mod real;
 mod sort;
 
-/// Every family's table.
-const FAMILIES: &[&[&[Endpoint]]] = &[
+/// Every family's table. The first is in every part.
+const FAMILIES: &[&[&[Endpoint]]] = &here([
     link::ENDPOINTS,
     blas::ENDPOINTS,
     factor::ENDPOINTS,
@@ -97,7 +97,30 @@ const FAMILIES: &[&[&[Endpoint]]] = &[
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
     application::ENDPOINTS,
-];
+]);
+
+/// The tables of this image's part; the others are empty, so that their kernels are not linked.
+const fn here<const N: usize>(
+    mut families: [&'static [&'static [Endpoint]]; N],
+) -> [&'static [&'static [Endpoint]]; N] {
+    let mut position = 1;
+    while position < N {
+        if !Part::HERE.holds(position, N) {
+            families[position] = &[];
+        }
+        position += 1;
+    }
+    families
+}
+
+/// Which of `count` parts holds a kernel; `None` if every one does, or none.
+pub fn part_of(kernel: &str, count: usize) -> Option<usize> {
+    let holds = |family: &&[&[Endpoint]]| {
+        family.iter().any(|entry| entry.iter().any(|endpoint| endpoint.name == kernel))
+    };
+    let position = FAMILIES.iter().position(holds).filter(|&position| position > 0)?;
+    (0..count).find(|&index| Part { index, count }.holds(position, FAMILIES.len()))
+}
 
 /// Every endpoint, family by family.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {

@@ -2,7 +2,7 @@
 
 pub mod quantization_constraints;
 
-use crate::{Call, CallError};
+use crate::{Call, CallError, Part};
 
 /// A specification's board-sized problem.
 pub struct Instance {
@@ -17,7 +17,29 @@ pub struct Instance {
 }
 
 /// Every instance, in the order of the specifications.
-pub const ALL: &[Instance] = &[quantization_constraints::INSTANCE];
+pub const ALL: &[Instance] = &here([quantization_constraints::INSTANCE]);
+
+/// The instances, those of other parts without their code.
+const fn here<const N: usize>(mut instances: [Instance; N]) -> [Instance; N] {
+    let mut position = 0;
+    while position < N {
+        if !Part::HERE.holds(position, N) {
+            instances[position].run = elsewhere;
+        }
+        position += 1;
+    }
+    instances
+}
+
+fn elsewhere(_call: &mut Call<'_>) -> Result<(), CallError> {
+    Err(CallError::Unknown)
+}
+
+/// Which of `count` parts holds an instance; `None` if there is none of this slug.
+pub fn part_of(slug: &str, count: usize) -> Option<usize> {
+    let position = ALL.iter().position(|instance| instance.slug == slug)?;
+    (0..count).find(|&index| Part { index, count }.holds(position, ALL.len()))
+}
 
 /// The instance of this slug.
 pub fn find(slug: &str) -> Option<&'static Instance> {

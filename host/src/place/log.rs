@@ -30,6 +30,15 @@ impl Log {
         Ok(Self { decoder, sink, last: VecDeque::new() })
     }
 
+    /// Goes on with the log of another image.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn reopen(&mut self, image: &Path) -> Result<()> {
+        self.decoder = Decoder::open(image, self.sink.is_some())?;
+        Ok(())
+    }
+
     /// Decodes what the board logged.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         for line in self.decoder.decode(bytes) {

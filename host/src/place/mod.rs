@@ -59,7 +59,7 @@ pub trait Place {
 #[cfg(not(feature = "probe"))]
 const PROBE_BUILD: &str = "build with cargo build --release -p quern --features probe";
 
-/// Builds a board's image, writes it to the board's flash through the debug probe, and starts it.
+/// Builds a board's image (the first, where it takes several), writes it to the board's flash through the debug probe, and starts it.
 ///
 /// # Errors
 /// If the board is emulated, the image does not build, or the probe or the board does not answer.
@@ -67,7 +67,7 @@ pub fn flash(board: &Board) -> Result<()> {
     match board.target {
         Target::Qemu { .. } => bail!("{} is emulated: it has no flash to write", board.name),
         #[cfg(feature = "probe")]
-        Target::Probe { chip } => probe::flash_and_run(chip, &toolchain::build_image(board)?),
+        Target::Probe { chip } => probe::flash_and_run(chip, &toolchain::build_image(board, 0)?),
         #[cfg(not(feature = "probe"))]
         Target::Probe { .. } => bail!("{} is reached through a debug probe: {PROBE_BUILD}", board.name),
     }

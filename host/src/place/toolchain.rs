@@ -5,8 +5,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use quern_firmware::Part;
 
 use super::boards::Board;
 
@@ -27,16 +29,27 @@ pub fn project_root() -> PathBuf {
     )
 }
 
-/// Builds the image of `board` if its sources changed, and returns its path.
+/// Builds the image of `board` that holds this part of the kernels if its sources changed, and returns its path.
 ///
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
-pub fn build_image(board: &Board) -> Result<PathBuf> {
-    let built =
-        cargo(board, "quern-firmware", &["build", "--bin", "board", "--features", board.name])?.join("board");
-    // Boards that share a target share its output folder: keep each image under its board's name.
-    let image = built.with_file_name(format!("{}.elf", board.name));
-    std::fs::copy(&built, &image).with_context(|| format!("cannot copy {}", built.display()))?;
+pub fn build_image(board: &Board, part: usize) -> Result<PathBuf> {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    // Boards that share a target share its output folder: keep each image under a name of its own, and let nobody build
+    // another one before it is there. It appears whole: an emulator may be reading the old one.
+    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let part = Part { index: part, count: board.parts };
+    let arguments = ["build", "--bin", "board", "--features", board.name];
+    let built = cargo(board, part, "quern-firmware", &arguments)?.join("board");
+    let name = match part.count {
+        1 => format!("{}.elf", board.name),
+        count => format!("{}-{}-of-{count}.elf", board.name, part.index),
+    };
+    let (image, unfinished) =
+        (built.with_file_name(&name), built.with_file_name(format!("{name}.unfinished")));
+    std::fs::copy(&built, &unfinished)
+        .and_then(|_| std::fs::rename(&unfinished, &image))
+        .with_context(|| format!("cannot copy {}", built.display()))?;
     Ok(image)
 }
 
@@ -45,7 +58,12 @@ pub fn build_image(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
-    let folder = cargo(board, "quern-firmware", &["build", "--example", example, "--features", board.name])?;
+    let folder = cargo(
+        board,
+        Part::WHOLE,
+        "quern-firmware",
+        &["build", "--example", example, "--features", board.name],
+    )?;
     Ok(folder.join("examples").join(example))
 }
 
@@ -55,7 +73,7 @@ pub fn build_example(board: &Board, example: &str) -> Result<PathBuf> {
 /// As [`build_image`].
 pub fn build_static_library(board: &Board) -> Result<PathBuf> {
     let arguments = ["rustc", "--lib", "--features", "symbols", "--crate-type", "staticlib"];
-    cargo(board, "quern-firmware", &arguments)
+    cargo(board, Part::WHOLE, "quern-firmware", &arguments)
 }
 
 /// Builds the kernels alone for the target of `board`.
@@ -63,11 +81,11 @@ pub fn build_static_library(board: &Board) -> Result<PathBuf> {
 /// # Errors
 /// As [`build_image`].
 pub fn build_kernels(board: &Board) -> Result<PathBuf> {
-    cargo(board, "quern-kernels", &["build"])
+    cargo(board, Part::WHOLE, "quern-kernels", &["build"])
 }
 
 /// Runs cargo for a package in release for `board`; returns the folder of what it makes.
-fn cargo(board: &Board, package: &str, arguments: &[&str]) -> Result<PathBuf> {
+fn cargo(board: &Board, part: Part, package: &str, arguments: &[&str]) -> Result<PathBuf> {
     let root = project_root();
     if !root.join("Cargo.toml").is_file() {
         bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
@@ -81,6 +99,7 @@ fn cargo(board: &Board, package: &str, arguments: &[&str]) -> Result<PathBuf> {
         .args(["--quiet", "--release", "--package", package, "--target", triple])
         .env("CARGO_TARGET_DIR", &target_folder)
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
+        .env("QUERN_PART", format!("{}/{}", part.index, part.count))
         // Without this, defmt keeps errors only.
         .env("DEFMT_LOG", "info")
         .env_remove("RUSTFLAGS")

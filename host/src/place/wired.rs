@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use quern_firmware::ScalarKind;
 use quern_firmware::link::{Action, Reply, Request};
+use quern_firmware::{ScalarKind, endpoints, instances};
 
 use super::boards::{Board, Target};
 use super::log::{Log, Sink};
@@ -37,7 +37,7 @@ pub struct Sizes {
     pub frame: usize,
 }
 
-/// A running board.
+/// A running board. Where several images hold its kernels together, it runs the one a request needs.
 pub struct Wired {
     board: &'static Board,
     transport: Box<dyn Transport>,
@@ -45,6 +45,7 @@ pub struct Wired {
     sequence: u32,
     sizes: Sizes,
     log: Log,
+    part: usize,
 }
 
 impl Wired {
@@ -54,7 +55,7 @@ impl Wired {
     /// # Errors
     /// If the image does not build, the emulator or the probe is missing, or the image does not answer.
     pub fn start(board: &'static Board, sink: Option<Sink>) -> Result<Self> {
-        let image = toolchain::build_image(board)?;
+        let image = toolchain::build_image(board, 0)?;
         Self::start_image(board, &image, sink)
     }
 
@@ -64,32 +65,43 @@ impl Wired {
     /// If the emulator or the probe is missing or the image does not answer.
     pub fn start_image(board: &'static Board, image: &Path, sink: Option<Sink>) -> Result<Self> {
         let log = Log::open(image, sink)?;
-        let transport: Box<dyn Transport> = match board.target {
-            Target::Qemu { emulator, arguments } => Box::new(Qemu::start(emulator, arguments, image)?),
-            #[cfg(feature = "probe")]
-            Target::Probe { chip } => Box::new(super::probe::Probe::start(chip, image)?),
-            #[cfg(not(feature = "probe"))]
-            Target::Probe { .. } => {
-                bail!("{} is reached through a debug probe: {}", board.name, super::PROBE_BUILD)
-            }
-        };
+        let transport = connect(board, image)?;
         let (received, sizes) = (Vec::new(), Sizes::default());
-        let mut wired = Self { board, transport, received, sequence: 0, sizes, log };
-        let identity = wired.ask(Action::Identify, &[], 0)?;
-        wired.sizes = match identity.outcome.as_deref() {
+        let mut wired = Self { board, transport, received, sequence: 0, sizes, log, part: 0 };
+        wired.identify()?;
+        Ok(wired)
+    }
+
+    fn identify(&mut self) -> Result<()> {
+        let name = self.board.name;
+        let identity = self.ask(Action::Identify, &[], 0)?;
+        self.sizes = match identity.outcome.as_deref() {
             Ok(
                 [
-                    Argument::Text(name),
+                    Argument::Text(found),
                     Argument::Integer(memory),
                     Argument::Integer(answer),
                     Argument::Integer(frame),
                 ],
-            ) if name == board.name => {
+            ) if found == name => {
                 Sizes { memory: *memory as usize, answer: *answer as usize, frame: *frame as usize }
             }
-            other => bail!("the image on {} identifies itself as {other:?}", board.name),
+            other => bail!("the image on {name} identifies itself as {other:?}"),
         };
-        Ok(wired)
+        Ok(())
+    }
+
+    /// Runs the image of this part, if another one runs.
+    fn switch(&mut self, part: Option<usize>) -> Result<()> {
+        let Some(part) = part.filter(|&part| part != self.part) else { return Ok(()) };
+        let image = toolchain::build_image(self.board, part)?;
+        self.log.reopen(&image)?;
+        // One probe has one user: the old image goes before the new one comes.
+        self.transport = Box::new(Gone);
+        self.transport = connect(self.board, &image)?;
+        self.received.clear();
+        self.part = part;
+        self.identify()
     }
 
     /// What the board has to lend.
@@ -140,6 +152,34 @@ impl Wired {
     }
 }
 
+/// Starts an image and opens its wire.
+fn connect(board: &'static Board, image: &Path) -> Result<Box<dyn Transport>> {
+    Ok(match board.target {
+        Target::Qemu { emulator, arguments } => Box::new(Qemu::start(emulator, arguments, image)?),
+        #[cfg(feature = "probe")]
+        Target::Probe { chip } => Box::new(super::probe::Probe::start(chip, image)?),
+        #[cfg(not(feature = "probe"))]
+        Target::Probe { .. } => {
+            bail!("{} is reached through a debug probe: {}", board.name, super::PROBE_BUILD)
+        }
+    })
+}
+
+/// Stands where no board runs.
+struct Gone;
+
+impl Transport for Gone {
+    fn send(&mut self, _bytes: &[u8]) -> Result<()> {
+        bail!("the board does not run")
+    }
+    fn receive(&mut self) -> Result<Vec<u8>> {
+        bail!("the board does not run")
+    }
+    fn log(&mut self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
+
 impl Place for Wired {
     fn call(
         &mut self,
@@ -148,9 +188,11 @@ impl Place for Wired {
         arguments: &[Argument],
         delay: u32,
     ) -> Result<Answer> {
+        self.switch(endpoints::part_of(kernel, self.board.parts))?;
         self.ask(Action::Call { kernel, scalar }, arguments, delay)
     }
     fn run(&mut self, slug: &str, delay: u32) -> Result<Answer> {
+        self.switch(instances::part_of(slug, self.board.parts))?;
         self.ask(Action::Run { slug }, &[], delay)
     }
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::board;
 use crate::commands::output;
 
-/// Builds a board's image and prints where it is and what it takes of the board's memory.
+/// Builds a board's image and prints where it is and what it takes of the board's memory. Where flash is too small for all
+/// kernels, several images hold them together.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -49,8 +50,10 @@ impl Build {
         let mut images = Vec::new();
         for board in boards {
             progress.set_message(board.name);
-            let path = toolchain::build_image(board)?;
-            images.push(Row { board: board.name, usage: image::usage(board, &path)?, path });
+            for part in 0..board.parts {
+                let path = toolchain::build_image(board, part)?;
+                images.push(Row { board: board.name, usage: image::usage(board, &path)?, path });
+            }
             progress.inc(1);
         }
         progress.finish_and_clear();
