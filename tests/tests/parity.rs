@@ -26,7 +26,7 @@ fn no_bit_differs(board: &str) -> Result<()> {
     assert!(silent.is_empty(), "every generated case was refused by {silent:?}: nothing was compared");
     for instance in ALL {
         let (there, here) =
-            (instances::run(&mut emulator, instance.slug)?, instances::run(&mut host, instance.slug)?);
+            (instances::run(&mut wired, instance.slug)?, instances::run(&mut host, instance.slug)?);
         // Where the memory does not hold an instance, both sides say so in the same words.
         assert_eq!(
             there.as_ref().map(|result| &result.hash),
