@@ -189,10 +189,10 @@ impl Footprints {
     /// If it does not link.
     pub fn of(&self, kernel: &str, scalar: ScalarKind) -> Result<Footprint> {
         let symbol = format!("{kernel}/{}", scalar.name());
-        let output = self.library.with_file_name("footprint.elf");
+        let output = tempfile::NamedTempFile::new()?.into_temp_path();
         let linked = Command::new(&self.linker)
             .args(["-flavor", "gnu", "--gc-sections", "--entry", &symbol, "--undefined", &symbol, "-o"])
-            .args([&output, &self.library])
+            .args([&*output, &self.library])
             .output()
             .with_context(|| format!("cannot run {}", self.linker.display()))?;
         if !linked.status.success() {

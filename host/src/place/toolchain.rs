@@ -3,9 +3,9 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use quern_firmware::Part;
@@ -29,15 +29,23 @@ pub fn project_root() -> PathBuf {
     )
 }
 
+/// Where everything for boards is built.
+fn target_folder() -> PathBuf {
+    project_root().join("target").join("boards")
+}
+
 /// Builds the image of `board` that holds this part of the kernels if its sources changed, and returns its path.
 ///
 /// # Errors
 /// If no compiler for the board is found (the message says what to install) or the build fails.
 pub fn build_image(board: &Board, part: usize) -> Result<PathBuf> {
-    static BUILDING: Mutex<()> = Mutex::new(());
-    // Boards that share a target share its output folder: keep each image under a name of its own, and let nobody build
-    // another one before it is there. It appears whole: an emulator may be reading the old one.
-    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Boards that share a target share its output folder: keep each image under a name of its own, and let nobody,
+    // in this process or another, build another one before it is there. It appears whole: an emulator may be reading
+    // the old one.
+    let folder = target_folder();
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let building = File::create(folder.join("building")).context("cannot make a lock file")?;
+    building.lock().context("cannot lock the folder of images")?;
     let part = Part { index: part, count: board.parts };
     let arguments = ["build", "--bin", "board", "--features", board.name];
     let built = cargo(board, part, "quern-firmware", &arguments)?.join("board");
@@ -91,7 +99,7 @@ fn cargo(board: &Board, part: Part, package: &str, arguments: &[&str]) -> Result
         bail!("the sources are not at {}: set QUERN_ROOT to the project's folder", root.display());
     }
     let Board { triple, opt_level, .. } = *board;
-    let target_folder = root.join("target").join("boards");
+    let target_folder = target_folder();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo
         .current_dir(&root)
