@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
 
     #[inline(never)]
     fn entries<T: Pod>(&mut self, bytes: &[u8], expected: &'static str) -> Result<&'a mut [T], CallError> {
-        if bytes.len() % size_of::<T>() != 0 {
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
             return Err(self.mismatch(expected));
         }
         let entries = self.arena.lend::<T>(bytes.len() / size_of::<T>())?;
