@@ -17,8 +17,10 @@ fn lower(matrix: &Sparse) -> SymmetricCsr<'_, f64> {
     SymmetricCsr::new(&matrix.row_pointers, &matrix.column_indices, &matrix.values).unwrap()
 }
 
+/// ‖x‖₂; iterates of singular systems grow so large that a plain sum of squares overflows.
 fn norm(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+    let scale = x.iter().fold(f64::MIN_POSITIVE, |scale, x| scale.max(x.abs()));
+    scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
 }
 
 /// ‖b − Ax‖ by the definition, and a bound for how far a rounded residual's norm may be from it:
