@@ -197,6 +197,10 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T>> Iteration<T,
         self.residual_squared <= bound * bound
     }
 
+    fn iterate(&self) -> &[T] {
+        self.solution()
+    }
+
     fn compute_residual(&mut self, problem: &LinearSystem<'_, T, A>) -> T {
         let Some([x, _, _, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
             return T::MAX;

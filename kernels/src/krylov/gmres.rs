@@ -373,6 +373,10 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         self.residual_norm <= bound
     }
 
+    fn iterate(&self) -> &[T] {
+        self.solution()
+    }
+
     fn compute_residual(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> T {
         // A residual that is not finite reaches the caller as such.
         let _ = self.finish_cycle(problem);

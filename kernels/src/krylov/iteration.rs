@@ -2,7 +2,7 @@
 
 use super::{Report, Status, Step, Stop};
 use crate::space::Space;
-use crate::{Error, Real};
+use crate::{Error, Real, check_finite};
 
 /// A started method.
 pub(super) trait Iteration<T, P: ?Sized> {
@@ -10,6 +10,8 @@ pub(super) trait Iteration<T, P: ?Sized> {
     fn step(&mut self, problem: &P) -> Step;
     /// Whether the recurrence puts the residual's norm at or below `bound`.
     fn at_most(&self, bound: T) -> bool;
+    /// The iterate.
+    fn iterate(&self) -> &[T];
     /// ‖b − Ax‖ of the iterate, computed afresh; the residual stays in lent memory for
     /// [`restart`](Self::restart).
     fn compute_residual(&mut self, problem: &P) -> T;
@@ -56,6 +58,10 @@ pub(super) fn run<T: Real, P: ?Sized>(
         let residual_norm = method.compute_residual(problem);
         if !residual_norm.is_finite() {
             return Err(Error::Breakdown { what: "a finite residual", index: iterations });
+        }
+        // A column of zeros hides an entry that is not finite from the residual.
+        if check_finite("iterate", method.iterate()).is_err() {
+            return Err(Error::Breakdown { what: "a finite iterate", index: iterations });
         }
         if residual_norm <= target {
             ending = Some(Status::Converged);

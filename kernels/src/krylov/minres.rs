@@ -286,6 +286,10 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         self.residual_squared <= bound * bound
     }
 
+    fn iterate(&self) -> &[T] {
+        self.solution()
+    }
+
     fn compute_residual(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> T {
         let n = problem.operator.rows();
         // The recurrence ends here: its residual gives its memory to the computed one.

@@ -196,6 +196,10 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         self.residual_squared <= bound * bound
     }
 
+    fn iterate(&self) -> &[T] {
+        self.solution()
+    }
+
     fn compute_residual(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> T {
         let Some([x, _, _, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
             return T::MAX;
