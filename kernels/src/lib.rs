@@ -8,7 +8,7 @@
 //! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
 //!    · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
-//! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
+//! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`nn`] layers · [`loss`] losses
 //!
 //! # Contract
 //!
@@ -37,6 +37,7 @@ pub mod prox;
 pub mod quant;
 pub mod random;
 pub mod real;
+pub mod schedule;
 pub mod sort;
 pub mod space;
 
