@@ -10,3 +10,4 @@ pub mod report;
 pub mod space;
 pub mod specifications;
 pub mod strategies;
+pub mod training;

@@ -12,6 +12,7 @@ mod project;
 mod quantize;
 mod run;
 mod solve;
+mod train;
 mod weights;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ commands! {
     List(list::List),
     Run(run::Run),
     Solve(solve::Solve),
+    Train(train::Train),
     Project(project::Project),
     Quantize(quantize::Quantize),
     Cells(cells::Cells),

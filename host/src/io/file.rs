@@ -1,7 +1,7 @@
 //! Whole files, read and replaced.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +13,19 @@ use tempfile::NamedTempFile;
 /// If it cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The bytes of a file, unpacked where gzip packed them.
+///
+/// # Errors
+/// If they start as a gzip file does and are not a whole one.
+pub fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).context("not a whole gzip file")?;
+    Ok(unpacked)
 }
 
 /// Writes files so that none is ever seen half-written: all are written beside their places first, then

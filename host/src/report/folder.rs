@@ -57,16 +57,7 @@ impl Folder {
         let folder = self.path.join(named(&record.slug)?);
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let mut files = Vec::new();
-        for table in &findings.tables {
-            files.push((folder.join(format!("{}.csv", named(&table.name)?)), table_bytes(table)?));
-        }
-        for plot in &findings.plots {
-            let name = named(&plot.name)?;
-            files.push((folder.join(format!("{name}.curves.csv")), curves(plot)?));
-            files.push((folder.join(format!("{name}.svg")), figure::svg(plot)?.into_bytes()));
-            files.push((folder.join(format!("{name}.png")), figure::png(plot)?));
-        }
+        let files = files(&folder, findings)?;
         self.remove_stale(&record, &folder, &files);
         file::write(files.iter().map(|(path, bytes)| (path.as_path(), bytes.clone())))?;
 
@@ -99,6 +90,24 @@ impl Folder {
             }
         }
     }
+}
+
+/// The files of findings in a folder: a table as CSV, a plot as SVG, PNG and CSV.
+///
+/// # Errors
+/// If a name is no plain file name, or a plot cannot be drawn.
+pub fn files(folder: &Path, findings: &Findings) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for table in &findings.tables {
+        files.push((folder.join(format!("{}.csv", named(&table.name)?)), table_bytes(table)?));
+    }
+    for plot in &findings.plots {
+        let name = named(&plot.name)?;
+        files.push((folder.join(format!("{name}.curves.csv")), curves(plot)?));
+        files.push((folder.join(format!("{name}.svg")), figure::svg(plot)?.into_bytes()));
+        files.push((folder.join(format!("{name}.png")), figure::png(plot)?));
+    }
+    Ok(files)
 }
 
 /// Refuses what is no plain file name.

@@ -7,6 +7,6 @@ mod page;
 mod record;
 mod words;
 
-pub use folder::Folder;
+pub use folder::{Folder, files};
 pub use record::{Agreement, Digest, Record};
 pub use words::short;

@@ -45,7 +45,7 @@ impl Threads {
     }
 
     /// Runs `work` where parallel iterators use these threads.
-    pub(super) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
 

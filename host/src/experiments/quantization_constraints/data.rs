@@ -1,10 +1,11 @@
 //! Handwritten digits, 8×8 pixels.
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+
+use crate::io::file;
 
 /// scikit-learn's digits; see `host/data/README.md`.
 const SHIPPED: &[u8] = include_bytes!("../../../data/digits.csv.gz");
@@ -91,14 +92,7 @@ impl Digits {
 
     /// Reads CSV, packed by gzip or not.
     fn read(bytes: &[u8], name: &str) -> Result<Self> {
-        let mut text = Vec::new();
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            flate2::read::GzDecoder::new(bytes)
-                .read_to_end(&mut text)
-                .with_context(|| format!("{name} is not a whole gzip file"))?;
-        } else {
-            text = bytes.to_vec();
-        }
+        let text = file::unpacked(bytes.to_vec()).with_context(|| name.to_owned())?;
         let mut digits = Self { train: Samples::default(), test: Samples::default() };
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&text[..]);
         for (index, record) in reader.records().enumerate() {
@@ -159,6 +153,7 @@ mod tests {
         let label = format!("{}12", &good[..good.len() - 1]);
         assert!(refuse(&label).contains("field 65"));
         assert!(refuse("").contains("at least two images"));
-        assert!(Digits::read(&SHIPPED[..1000], "d.csv.gz").err().unwrap().to_string().contains("whole gzip"));
+        let cut = format!("{:#}", Digits::read(&SHIPPED[..1000], "d.csv.gz").err().unwrap());
+        assert!(cut.contains("d.csv.gz: not a whole gzip file"), "{cut}");
     }
 }

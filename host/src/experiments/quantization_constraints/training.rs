@@ -4,10 +4,10 @@ use anyhow::Result;
 use quern_kernels::loss;
 use quern_kernels::nn::{Activation, Mlp};
 use quern_kernels::optim::{Adam, AdamSettings, Optimizer, projected_step};
-use quern_kernels::random::{Key, fill_normal, permutation};
+use quern_kernels::random::{Key, permutation};
 
 use super::data::{PIXELS, Samples};
-use super::formats::matrices;
+use crate::training;
 
 /// Units a layer, inputs first.
 pub(super) const WIDTHS: [usize; 4] = [PIXELS, 128, 128, 10];
@@ -35,18 +35,9 @@ pub(super) struct Cell {
     pub(super) upper: Vec<f32>,
 }
 
-/// He's initialization: weights normal with variance 2/inputs of their layer, biases zero.
+/// Where training starts.
 pub(super) fn initial(key: Key) -> Vec<f32> {
-    let mut parameters = vec![0.0; network().parameters()];
-    for (range, inputs) in matrices() {
-        let deviation = (2.0 / inputs as f32).sqrt();
-        let weights = &mut parameters[range.clone()];
-        fill_normal(key, range.start as u64, weights);
-        for weight in weights {
-            *weight *= deviation;
-        }
-    }
-    parameters
+    training::initial(&WIDTHS, Activation::Relu, key)
 }
 
 /// Minimizes the cross-entropy by Adam; within a cell only the weights move, and stay in it.
