@@ -21,6 +21,10 @@ pub use trainer::{Clip, Epoch, Method, Settings, Trainer};
 use quern_kernels::nn::Activation;
 use quern_kernels::random::{Key, fill_normal};
 
+/// scikit-learn's digits, 64 pixels from 0 to 16 and a class from 0 to 9 a line, packed by gzip; see
+/// `host/data/README.md`.
+pub const DIGITS: &[u8] = include_bytes!("../../data/digits.csv.gz");
+
 /// Weights normal with variance 2/inputs of their layer where ReLU follows, 1/inputs elsewhere; biases zero.
 ///
 /// Laid out as [`Mlp`](quern_kernels::nn::Mlp) has them. Source: K. He et al., Delving deep into rectifiers, 2015,

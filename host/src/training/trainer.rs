@@ -27,7 +27,11 @@ pub enum Method {
 }
 
 impl Method {
-    fn optimizer(self, learning_rate: f32, parameters: usize) -> Result<Box<dyn Optimizer<f32>>, Error> {
+    /// The optimizer of so many parameters.
+    ///
+    /// # Errors
+    /// If a setting is outside of its range.
+    pub fn optimizer(self, learning_rate: f32, parameters: usize) -> Result<Box<dyn Optimizer<f32>>, Error> {
         Ok(match self {
             Self::Sgd { momentum, nesterov } => {
                 let velocity = vec![0.0; if momentum == 0.0 { 0 } else { parameters }];

@@ -6,9 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::io::file;
+use crate::training::DIGITS;
 
-/// scikit-learn's digits; see `host/data/README.md`.
-const SHIPPED: &[u8] = include_bytes!("../../../data/digits.csv.gz");
 const FILE_NAME: &str = "digits.csv.gz";
 
 /// Pixels of an image.
@@ -84,7 +83,7 @@ pub(super) struct Digits {
 impl Digits {
     /// The shipped images, or those of a file in the same format, or of such a file in a folder.
     pub(super) fn load(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Self::read(SHIPPED, "the shipped digits") };
+        let Some(path) = path else { return Self::read(DIGITS, "the shipped digits") };
         let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Self::read(&bytes, &file.display().to_string())
@@ -153,7 +152,7 @@ mod tests {
         let label = format!("{}12", &good[..good.len() - 1]);
         assert!(refuse(&label).contains("field 65"));
         assert!(refuse("").contains("at least two images"));
-        let cut = format!("{:#}", Digits::read(&SHIPPED[..1000], "d.csv.gz").err().unwrap());
+        let cut = format!("{:#}", Digits::read(&DIGITS[..1000], "d.csv.gz").err().unwrap());
         assert!(cut.contains("d.csv.gz: not a whole gzip file"), "{cut}");
     }
 }
