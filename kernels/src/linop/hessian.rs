@@ -368,9 +368,9 @@ mod tests {
                 column
             })
             .collect();
-        for i in 0..size {
-            for j in 0..i {
-                assert!((columns[i][j] - columns[j][i]).abs() < 1e-15);
+        for (i, column) in columns.iter().enumerate() {
+            for (j, entry) in column.iter().enumerate() {
+                assert!((entry - columns[j][i]).abs() < 1e-15);
             }
         }
     }
