@@ -45,10 +45,10 @@ pub enum Reorthogonalization {
 /// use quern_kernels::linop::FixedDense;
 /// use quern_kernels::spectrum::{Lanczos, Reorthogonalization, ritz_values};
 /// let matrix = FixedDense::new(&[[2.0, 1.0], [1.0, 2.0]]).unwrap();
-/// let full = Reorthogonalization::Full;
-/// let mut lanczos = Lanczos::new([0.0_f64; Lanczos::scalars(2, 2, full)], 2, full)?;
+/// const FULL: Reorthogonalization = Reorthogonalization::Full;
+/// let mut lanczos = Lanczos::new([0.0_f64; Lanczos::scalars(2, 2, FULL)], 2, FULL)?;
 /// lanczos.run(&matrix, &[1.0, 0.0])?;
-/// let (mut values, mut residuals, mut memory) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+/// let (mut values, mut residuals, mut memory) = ([0.0_f64; 2], [0.0; 2], [0.0; 2]);
 /// ritz_values(lanczos.diagonal(), lanczos.off_diagonal(), &mut values, &mut residuals, &mut memory)?;
 /// assert!((values[0] - 1.0).abs() < 1e-15 && (values[1] - 3.0).abs() < 1e-15);
 /// # Ok::<(), quern_kernels::Error>(())

@@ -5,19 +5,32 @@
 //! | extreme eigenvalues of an operator, with vectors | [`Lanczos`] with full reorthogonalisation | (m + 1)n + 2m |
 //! | its extreme eigenvalues or its density, no vectors | [`Lanczos`] without | 3n + 2m |
 //! | one eigenpair, warm-started | [`PowerIteration`] | 2n |
+//! | a few of the largest size, with vectors, in less memory | [`power_deflated`] | 2n, and kn for the vectors |
 //! | all of a symmetric tridiagonal matrix | [`tridiagonal_eigen`] | in place |
+//! | all of a dense symmetric matrix | [`jacobi_eigen`] | in place, n² for vectors |
+//! | singular values of a dense matrix, with vectors | [`jacobi_svd`] | in place, n² for the right ones |
+//! | density of all eigenvalues of an operator | [`stochastic_quadrature`], [`gaussian_density`] | 4n + 3m |
+//! | how many stand apart from the bulk | [`gap_count`], [`bulk_statistics`] | none |
 //!
 //! A Lanczos process turns an operator into a tridiagonal matrix; the eigenvalues of that, the *Ritz values*,
 //! approximate those of the operator, the outermost ones first.
 
+mod density;
+mod jacobi;
 mod lanczos;
+mod outliers;
 mod power;
 mod ritz;
+mod singular;
 mod tridiagonal;
 
+pub use density::{gaussian_density, stochastic_quadrature, stochastic_quadrature_scalars};
+pub use jacobi::jacobi_eigen;
 pub use lanczos::{Lanczos, Reorthogonalization};
-pub use power::{PowerIteration, PowerReport, PowerStatus, PowerStop};
+pub use outliers::{Bulk, Gap, bulk_statistics, gap_count};
+pub use power::{PowerIteration, PowerReport, PowerStatus, PowerStop, power_deflated};
 pub use ritz::{gauss_quadrature, ritz_pairs, ritz_values};
+pub use singular::jacobi_svd;
 pub use tridiagonal::tridiagonal_eigen;
 
 use crate::linop::LinearOperator;
@@ -78,4 +91,32 @@ fn two_columns<T>(matrix: &mut [T], rows: usize, i: usize, j: usize) -> Option<(
     let (head, tail) = matrix.split_at_mut_checked(j.checked_mul(rows)?)?;
     let start = i.checked_mul(rows)?;
     Some((head.get_mut(start..start.checked_add(rows)?)?, tail.get_mut(..rows)?))
+}
+
+/// Sorts values, ascending: selection, at most n − 1 swaps, each told to `swapped`.
+fn sort<T: Real>(values: &mut [T], mut swapped: impl FnMut(usize, usize)) {
+    for i in 0..values.len() {
+        let rest = values.get(i..).unwrap_or_default();
+        let mut least = 0;
+        for (at, &value) in rest.iter().enumerate() {
+            if value < entry(rest, least) {
+                least = at;
+            }
+        }
+        if least > 0 {
+            let j = i.wrapping_add(least);
+            let (x, y) = (entry(values, i), entry(values, j));
+            set(values, i, y);
+            set(values, j, x);
+            swapped(i, j);
+        }
+    }
+}
+
+/// Swaps columns i < j of a matrix with this many rows.
+fn swap_columns<T: Real>(matrix: &mut [T], rows: usize, i: usize, j: usize) {
+    if let Some((x, y)) = two_columns(matrix, rows, i, j) {
+        // Of equal length.
+        let _ = blas::swap(x, y);
+    }
 }

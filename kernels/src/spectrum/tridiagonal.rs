@@ -1,4 +1,4 @@
-use super::{entry, set, two_columns};
+use super::{entry, set, sort, swap_columns, two_columns};
 use crate::{Error, Real, check_finite, check_length};
 
 /// Iterations allowed for each eigenvalue; two are usual.
@@ -70,7 +70,7 @@ pub fn tridiagonal_eigen<T: Real>(
     if check_finite("eigenvalues", diagonal).is_err() || check_finite("z", z).is_err() {
         return Err(Error::Breakdown { what: "a finite eigenvalue", index: 0 });
     }
-    sort(diagonal, rows, z);
+    sort(diagonal, |i, j| swap_columns(z, rows, i, j));
     Ok(())
 }
 
@@ -137,31 +137,6 @@ fn hypotenuse<T: Real>(x: T, y: T) -> T {
     }
     let ratio = small / large;
     large * (T::ONE + ratio * ratio).sqrt()
-}
-
-/// Eigenvalues ascending, with the columns of Z: selection, at most n − 1 swaps.
-pub(super) fn sort<T: Real>(values: &mut [T], rows: usize, z: &mut [T]) {
-    for i in 0..values.len() {
-        let rest = values.get(i..).unwrap_or_default();
-        let mut least = 0;
-        for (at, &value) in rest.iter().enumerate() {
-            if value < entry(rest, least) {
-                least = at;
-            }
-        }
-        if least == 0 {
-            continue;
-        }
-        let j = i.wrapping_add(least);
-        let (x, y) = (entry(values, i), entry(values, j));
-        set(values, i, y);
-        set(values, j, x);
-        if let Some((x, y)) = two_columns(z, rows, i, j) {
-            for (x, y) in x.iter_mut().zip(y) {
-                core::mem::swap(x, y);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
