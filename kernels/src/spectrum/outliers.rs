@@ -20,7 +20,9 @@ impl<T: Real> Gap<T> {
 
 /// The number of outliers by the widest gap: the i < `most` with the largest ρᵢ = λᵢ/max(λᵢ₊₁, 10⁻¹⁴).
 ///
-/// Shapes: λ descending, at least two. Guarantee: of equal ratios the first counts. Cost: one division for
+/// Shapes: λ descending, at least two. Guarantee: of equal ratios the first counts. Where the
+/// first `most` values reach below zero, the step across it is the widest gap: take `most` well below the
+/// number of positive values. Cost: one division for
 /// each of the first `most` values; no lent memory. Source: a rule of this project; papers on spectra of
 /// Hessians count outliers by eye.
 ///
@@ -30,7 +32,7 @@ impl<T: Real> Gap<T> {
 ///
 /// ```
 /// use quern_kernels::spectrum::gap_count;
-/// let gap = gap_count(&[3.0, 2.0, 1.0, 0.01, -0.2], 12)?;
+/// let gap = gap_count(&[3.0, 2.0, 1.0, 0.01, 0.009, -0.2], 5)?;
 /// assert_eq!((gap.count, gap.ratio), (3, 100.0));
 /// # Ok::<(), quern_kernels::Error>(())
 /// ```

@@ -150,7 +150,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> PowerIteration<T, B, S> {
         normalized(&self.space, start, r)?;
         project(&self.space, found, r);
         normalized(&self.space, r, v)?;
-        self.measure(operator, 0)
+        self.measure(operator, found, 0)
     }
 
     /// One step, bounded in cost; call it after a start. The operator may have changed since.
@@ -173,17 +173,23 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> PowerIteration<T, B, S> {
         check_length("columns of the operator", operator.columns(), self.size)?;
         let (v, r) = parts(self.memory.borrow_mut(), self.size).unwrap_or_default();
         self.space.axpy(self.value - self.shift, v, r);
-        project(&self.space, found, r);
         normalized(&self.space, r, v).map_err(|_| Error::Breakdown { what: "the iterate", index })?;
-        self.measure(operator, index)
+        self.measure(operator, found, index)
     }
 
-    /// λ and r of v.
-    fn measure<A: LinearOperator<T> + ?Sized>(&mut self, operator: &A, index: usize) -> Result<(), Error> {
+    /// λ of v, and r in the complement of `found`.
+    fn measure<A: LinearOperator<T> + ?Sized>(
+        &mut self,
+        operator: &A,
+        found: &[T],
+        index: usize,
+    ) -> Result<(), Error> {
         let (v, r) = parts(self.memory.borrow_mut(), self.size).unwrap_or_default();
         operator.apply(v, r);
         let value = self.space.dot(v, r);
-        let residual_norm = self.space.axpy_dot(-value, v, r).sqrt();
+        self.space.axpy(-value, v, r);
+        project(&self.space, found, r);
+        let residual_norm = self.space.norm2(r);
         if !(value.is_finite() && residual_norm.is_finite()) {
             return Err(Error::Breakdown { what: "a finite product", index });
         }
@@ -295,9 +301,10 @@ fn project<T: Real>(space: &impl Space<T>, found: &[T], x: &mut [T]) {
 /// vectors already found; the number of them that converged.
 ///
 /// Shapes: A symmetric n×n; `values` of k entries; `vectors` n×k, which bring the start vectors and end as the
-/// eigenvectors; 2n scalars of `memory`. Guarantees: the vectors are orthonormal to rounding; the value of
-/// one that has not converged is its Rayleigh quotient. Each pair inherits the errors of those before it. The
-/// order is that of the size but for eigenvalues of nearly the same. Cost: each step one product and 9n + 4jn
+/// eigenvectors; 2n scalars of `memory`. Guarantees: the vectors are orthonormal to rounding; each value is the
+/// Rayleigh quotient of its vector. The residual that decides is that in the complement: what a pair inherits
+/// from those before it, at most their residuals, does not count. The order is that of the size but for
+/// eigenvalues of nearly the same. Cost: each step one product and 9n + 8jn
 /// flops, with j vectors found; kn scalars of vectors and 2n lent. Source: as [`PowerIteration`]; deflation
 /// by projection, B. N. Parlett, The Symmetric Eigenvalue Problem, section 5.3.
 ///
