@@ -7,7 +7,8 @@
 //!    counter-based generators and distributions
 //! 2. [`ad`] derivatives by dual numbers · [`space`] where vectors live · [`linop`] linear operators · [`factor`]
 //!    factorizations · [`sort`] sorting and selection
-//! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
+//! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
+//!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`stability`] of stochastic gradient descent · [`nn`] layers · [`loss`] losses
 //!
 //! # Contract
@@ -40,6 +41,7 @@ pub mod random;
 pub mod real;
 pub mod sort;
 pub mod space;
+pub mod spectrum;
 pub mod stability;
 
 pub use error::{Error, check_finite, check_length};
