@@ -62,9 +62,11 @@ macro_rules! endpoints {
     };
 }
 
+mod ad;
 mod application;
 mod blas;
 mod factor;
+mod hessian;
 mod incomplete_cholesky;
 mod krylov;
 mod link;
@@ -78,6 +80,7 @@ mod quant_cell;
 mod random;
 mod real;
 mod sort;
+mod stability;
 
 /// Every family's table. The first is in every part.
 const FAMILIES: &[&[&[Endpoint]]] = &here([
@@ -96,6 +99,9 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    ad::ENDPOINTS,
+    hessian::ENDPOINTS,
+    stability::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 
