@@ -5,10 +5,12 @@
 //!
 //! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`]
 //!    counter-based generators and distributions
-//! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
-//!    · [`sort`] sorting and selection
-//! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
-//! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`nn`] layers · [`loss`] losses
+//! 2. [`ad`] derivatives by dual numbers · [`space`] where vectors live · [`linop`] linear operators · [`factor`]
+//!    factorizations · [`sort`] sorting and selection
+//! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
+//!    · [`quant`] quantizers
+//! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`stability`] of stochastic gradient
+//!    descent · [`nn`] layers · [`loss`] losses
 //!
 //! # Contract
 //!
@@ -25,6 +27,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod ad;
 pub mod blas;
 mod error;
 pub mod factor;
@@ -40,6 +43,8 @@ pub mod real;
 pub mod schedule;
 pub mod sort;
 pub mod space;
+pub mod spectrum;
+pub mod stability;
 
 pub use error::{Error, check_finite, check_length};
 pub use real::Real;

@@ -62,9 +62,11 @@ macro_rules! endpoints {
     };
 }
 
+mod ad;
 mod application;
 mod blas;
 mod factor;
+mod hessian;
 mod incomplete_cholesky;
 mod krylov;
 mod link;
@@ -79,6 +81,7 @@ mod random;
 mod real;
 mod schedule;
 mod sort;
+mod stability;
 
 /// Every family's table. The first is in every part.
 const FAMILIES: &[&[&[Endpoint]]] = &here([
@@ -98,6 +101,9 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    ad::ENDPOINTS,
+    hessian::ENDPOINTS,
+    stability::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

@@ -1,9 +1,11 @@
 //! Generators of a kernel's arguments, a module a family: the native property tests and the tests on a board
 //! draw from the same ones, and shrink with them.
 
+pub mod ad;
 pub mod application;
 pub mod blas;
 pub mod factor;
+pub mod hessian;
 pub mod krylov;
 pub mod link;
 pub mod linop;
@@ -17,6 +19,7 @@ pub mod random;
 pub mod real;
 pub mod schedule;
 pub mod sort;
+pub mod stability;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -38,6 +41,9 @@ fn family(kernel: &str) -> Option<Family> {
         _ if kernel.starts_with("factor/incomplete_cholesky") => {
             Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases }
         }
+        _ if hessian::holds(kernel) => {
+            Family { arguments: hessian::arguments, cost_cases: hessian::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
@@ -53,6 +59,8 @@ fn family(kernel: &str) -> Option<Family> {
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
         "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
         "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
+        "ad" => Family { arguments: ad::arguments, cost_cases: ad::cost_cases },
+        "stability" => Family { arguments: stability::arguments, cost_cases: stability::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })

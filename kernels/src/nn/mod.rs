@@ -1,6 +1,8 @@
 //! Layers of small neural networks, forward and backward, on lent activations.
 //!
-//! [`Dense`] is one layer, [`Mlp`] a chain of them with all parameters in one slice. A batch is a matrix
+//! [`Dense`] is one layer, [`Mlp`] a chain of them with all parameters in one slice. [`DiagonalLinear`] and
+//! [`TwoLayerRelu`] are models of one output whose curvature is known in closed form; they give a sample's gradient
+//! with an output seed of 1 (`grad_unit`), from which curvature is free. A batch is a matrix
 //! whose columns are samples, so a sample is contiguous; a weight matrix is row-major, so the weights of a
 //! unit are contiguous. The same memory read column-major is the transposed matrix, which is what the
 //! products here walk. Losses stand in [`loss`](crate::loss): they replace the outputs by their gradient, and
@@ -8,9 +10,13 @@
 
 mod activation;
 mod dense;
+mod diagonal_linear;
 mod mlp;
 mod products;
+mod two_layer_relu;
 
 pub use activation::Activation;
 pub use dense::Dense;
+pub use diagonal_linear::DiagonalLinear;
 pub use mlp::Mlp;
+pub use two_layer_relu::TwoLayerRelu;
