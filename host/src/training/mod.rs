@@ -6,6 +6,7 @@
 
 mod export;
 mod gradient;
+mod guard;
 mod samples;
 mod scaling;
 mod table;
@@ -13,6 +14,7 @@ mod trainer;
 
 pub use export::rust_source;
 pub use gradient::{BatchGradient, Evaluation};
+pub use guard::Stability;
 pub use samples::{Samples, Targets};
 pub use scaling::Scaling;
 pub use table::{Column, Table};

@@ -1,11 +1,13 @@
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use quern_kernels::Error;
 use quern_kernels::nn::Mlp;
 use quern_kernels::optim::{Adam, AdamSettings, Optimizer, Sgd, SgdSettings, clip_norm, clip_values};
 use quern_kernels::random::{Key, permutation};
 use quern_kernels::schedule::Schedule;
+use quern_kernels::stability::{Action, Policy, Verdict};
 
 use super::gradient::{BatchGradient, Evaluation};
+use super::guard::{Stability, Watch};
 use super::samples::Samples;
 use crate::space::Threads;
 
@@ -27,6 +29,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// What the learning rate counts for in the noise of the steps: η/(1 − μ) with momentum.
+    pub(super) fn gain(self) -> f32 {
+        match self {
+            Self::Sgd { momentum, .. } => 1.0 / (1.0 - momentum),
+            Self::Adam { .. } => 1.0,
+        }
+    }
+
     /// The optimizer of so many parameters.
     ///
     /// # Errors
@@ -78,6 +88,8 @@ pub struct Settings {
     pub batch: usize,
     /// What happens to each gradient.
     pub clip: Clip,
+    /// What a guard does about a learning rate that is too high; `None` for no guard.
+    pub guard: Option<Policy>,
     /// Of the order of the samples.
     pub key: Key,
 }
@@ -93,6 +105,8 @@ pub struct Epoch {
     pub clipped: usize,
     /// Steps in all.
     pub steps: usize,
+    /// How the training stands, if a guard watches.
+    pub stability: Option<Stability>,
 }
 
 /// A network in training.
@@ -101,6 +115,7 @@ pub struct Trainer<'a> {
     settings: Settings,
     gradients: BatchGradient<'a>,
     optimizer: Box<dyn Optimizer<f32>>,
+    watch: Option<Watch<'a>>,
     parameters: Vec<f32>,
     gradient: Vec<f32>,
     order: Vec<u32>,
@@ -131,11 +146,14 @@ impl<'a> Trainer<'a> {
         );
         quern_kernels::check_length("parameters", parameters.len(), net.parameters())?;
         let optimizer = settings.method.optimizer(settings.schedule.learning_rate(0), parameters.len())?;
+        let watch = |policy| Watch::new(net, &parameters, samples.len(), &settings, policy);
+        let watch = settings.guard.map(watch).transpose()?;
         Ok(Self {
             samples,
             settings,
             gradients: BatchGradient::new(net, threads),
             optimizer,
+            watch,
             gradient: vec![0.0; parameters.len()],
             parameters,
             order: vec![0; samples.len()],
@@ -169,37 +187,80 @@ impl<'a> Trainer<'a> {
     pub fn epoch(&mut self) -> Result<Epoch> {
         let mut order = core::mem::take(&mut self.order);
         permutation(&mut self.settings.key.child(self.epoch).stream(), &mut order)?;
-        let (mut loss, mut clipped) = (0.0, 0);
+        let (mut loss, mut clipped, mut seen) = (0.0, 0, 0);
         for batch in order.chunks(self.settings.batch) {
-            let (batch_loss, was_clipped) = self.step(batch).with_context(|| {
+            let place = |trainer: &Self| {
+                let rate = trainer.optimizer.learning_rate();
                 format!(
-                    "training diverged in epoch {}, step {}, at the learning rate {}",
-                    self.epoch + 1,
-                    self.step + 1,
-                    self.optimizer.learning_rate()
+                    "in epoch {}, step {}, at the learning rate {rate}",
+                    trainer.epoch + 1,
+                    trainer.step + 1
                 )
-            })?;
-            loss += f64::from(batch_loss) * batch.len() as f64;
-            clipped += usize::from(was_clipped);
+            };
+            match self.step(batch) {
+                Ok((batch_loss, was_clipped)) => {
+                    loss += f64::from(batch_loss) * batch.len() as f64;
+                    clipped += usize::from(was_clipped);
+                    seen += batch.len();
+                }
+                Err(Error::NonFinite { .. }) if self.watch.as_ref().is_some_and(Watch::protects) => {
+                    self.recover()?;
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("training diverged {}", place(self)));
+                }
+            }
+            if self.watch.as_ref().is_some_and(Watch::has_halted) {
+                bail!("the guard found no learning rate at which this training stays finite {}", place(self));
+            }
             self.step += 1;
         }
         self.order = order;
         self.epoch += 1;
         Ok(Epoch {
-            loss: loss / self.samples.len() as f64,
+            loss: loss / seen.max(1) as f64,
             learning_rate: self.optimizer.learning_rate(),
             clipped,
             steps: self.steps_per_epoch(),
+            stability: self.watch.as_ref().map(|watch| watch.stability(self.optimizer.learning_rate())),
         })
     }
 
     /// One step; the loss before it, and whether the gradient was clipped.
     fn step(&mut self, batch: &[u32]) -> Result<(f32, bool), Error> {
-        self.optimizer.set_learning_rate(self.settings.schedule.learning_rate(self.step))?;
+        let factor = self.watch.as_ref().map_or(1.0, Watch::factor);
+        self.optimizer.set_learning_rate(factor * self.settings.schedule.learning_rate(self.step))?;
         let loss = self.gradients.compute(&self.parameters, self.samples, batch, &mut self.gradient)?;
         let clipped = self.settings.clip.apply(&mut self.gradient)?;
+        if let Some(watch) = &mut self.watch {
+            let (parameters, optimizer) = (&mut self.parameters, &*self.optimizer);
+            if watch.observe(parameters, self.samples, optimizer, loss, self.step)? == Action::Skip {
+                self.rest()?;
+                return Ok((loss, clipped));
+            }
+        }
         self.optimizer.step(&mut self.parameters, &self.gradient)?;
+        if let Some(watch) = &mut self.watch
+            && watch.check(&mut self.parameters)? == Verdict::Recovered
+        {
+            self.rest()?;
+        }
         Ok((loss, clipped))
+    }
+
+    /// Back to the guard's last snapshot.
+    fn recover(&mut self) -> Result<(), Error> {
+        if let Some(watch) = &mut self.watch {
+            watch.recover(&mut self.parameters)?;
+        }
+        self.rest()
+    }
+
+    /// Forgets what the optimizer remembers.
+    fn rest(&mut self) -> Result<(), Error> {
+        self.optimizer =
+            self.settings.method.optimizer(self.optimizer.learning_rate(), self.parameters.len())?;
+        Ok(())
     }
 }
 
@@ -228,7 +289,7 @@ mod tests {
 
     fn settings(method: Method, peak: f32) -> Settings {
         let schedule = Schedule { peak, warm_up: 3, decay: Decay::Cosine { steps: 200, last: 0.0 } };
-        Settings { method, schedule, batch: 50, clip: Clip::Norm(1.0), key: Key::from_seed(1) }
+        Settings { method, schedule, batch: 50, clip: Clip::Norm(1.0), guard: None, key: Key::from_seed(1) }
     }
 
     const WIDTHS: [usize; 3] = [2, 8, 3];
@@ -287,6 +348,33 @@ mod tests {
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() <= 40.0 * f32::EPSILON, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn a_guard_makes_a_rate_that_diverges_converge_and_watching_changes_nothing() {
+        let samples = corners(333);
+        let free =
+            Settings { clip: Clip::Never, ..settings(Method::Sgd { momentum: 0.0, nesterov: false }, 1e3) };
+        let free =
+            Settings { schedule: Schedule { warm_up: 0, decay: Decay::Constant, ..free.schedule }, ..free };
+        let guarded = |guard, peak| Settings { guard, schedule: Schedule { peak, ..free.schedule }, ..free };
+        let mut protected = trainer(&samples, guarded(Some(Policy::Protect), 1e3), 2);
+        let epochs: Vec<Epoch> = (0..60).map(|_| protected.epoch().unwrap()).collect();
+        let stability = epochs[59].stability.unwrap();
+        assert!(stability.recoveries + stability.reductions > 0, "{stability:?}");
+        assert!(epochs.windows(2).all(|pair| pair[1].learning_rate <= pair[0].learning_rate));
+        assert!(protected.evaluate(&samples).unwrap().accuracy.unwrap() > 0.9);
+
+        let (mut watched, mut alone) = (
+            trainer(&samples, guarded(Some(Policy::Watch), 0.3), 1),
+            trainer(&samples, guarded(None, 0.3), 1),
+        );
+        for _ in 0..5 {
+            let (with, without) = (watched.epoch().unwrap(), alone.epoch().unwrap());
+            assert_eq!((with.loss, without.stability), (without.loss, None));
+            assert!(with.stability.unwrap().trace_ratio.unwrap() > 0.0);
+        }
+        assert_eq!(watched.parameters(), alone.parameters());
     }
 
     #[test]

@@ -146,6 +146,18 @@ impl<T: Real, B: BorrowMut<[T]>> Optimizer<T> for Adam<T, B> {
         self.settings.learning_rate
     }
 
+    /// dⱼ = 1/(√v̂ⱼ + ε); before the first step v̂ is taken to be 0.
+    fn to_step_metric(&self, gradient: &mut [T]) -> Result<(), Error> {
+        let moments = self.moments.borrow();
+        check_length("moments", moments.len(), gradient.len().saturating_mul(2))?;
+        let started = self.powers.1 < T::ONE;
+        let unbias = if started { T::ONE / (T::ONE - self.powers.1) } else { T::ONE };
+        for (g, &v) in gradient.iter_mut().zip(moments.iter().skip(moments.len() / 2)) {
+            *g = *g / ((v * unbias).sqrt() + self.settings.epsilon).sqrt();
+        }
+        Ok(())
+    }
+
     fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error> {
         let settings = AdamSettings { learning_rate, ..self.settings };
         settings.validate()?;
@@ -175,6 +187,24 @@ mod tests {
             // About ten roundings a step, amplified by 1/(1 − β₂ᵗ) ≤ 100 in the running product.
             assert!((w[0] - expected).abs() <= 1e3 * f64::EPSILON * f64::from(t), "step {t}");
         }
+    }
+
+    #[test]
+    fn the_metric_is_that_of_the_steps() {
+        let settings = AdamSettings { beta1: 0.0, learning_rate: 0.1, ..AdamSettings::default() };
+        let mut adam = Adam::new(settings, [0.0_f64; 4]).unwrap();
+        let mut w = [0.0, 0.0];
+        for gradient in [[1.0, 1e-3], [2.0, -3e-3]] {
+            let before = w;
+            adam.step(&mut w, &gradient).unwrap();
+            let mut scaled = gradient;
+            adam.to_step_metric(&mut scaled).unwrap();
+            // Without memory of the gradient a step is −ηDg, and ηgᵀDg = −gᵀ(w − w₋).
+            let decrease: f64 = (0..2).map(|i| -gradient[i] * (w[i] - before[i])).sum();
+            let squares = scaled[0] * scaled[0] + scaled[1] * scaled[1];
+            assert!((0.1 * squares - decrease).abs() <= 1e-14);
+        }
+        assert!(adam.to_step_metric(&mut [0.0]).is_err());
     }
 
     #[test]

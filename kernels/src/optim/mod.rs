@@ -37,6 +37,16 @@ pub trait Optimizer<T> {
     /// # Errors
     /// [`Error::Setting`]; then the old one stays.
     fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error>;
+
+    /// Takes a gradient into the metric of the steps: gⱼ ← √dⱼ·gⱼ where a step is −ηD times an average of gradients,
+    /// D diagonal. What is known of descent by −ηg in terms of gradients then holds of these steps, as far as D is
+    /// constant. Nothing changes where D = I.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`] if the length differs from that of the state.
+    fn to_step_metric(&self, _gradient: &mut [T]) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Refuses a gradient of another length, and what is not finite.

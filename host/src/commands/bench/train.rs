@@ -141,6 +141,7 @@ impl Train {
             schedule: Schedule { peak: self.optimizer.learning_rate(), warm_up: 0, decay: Decay::Constant },
             batch: self.batch as usize,
             clip: Clip::Never,
+            guard: None,
             key: Key::from_seed(0),
         };
         let parameters = initial(&WIDTHS, Activation::Relu, Key::from_seed(1));

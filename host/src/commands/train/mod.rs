@@ -19,7 +19,7 @@ use quern::training::{
 use quern_kernels::nn::Mlp;
 use quern_kernels::random::Key;
 
-use self::options::{Decay, Hidden, Loss, Optimizer, Scale, Widths, positive, share};
+use self::options::{Decay, Guard, Hidden, Loss, Optimizer, Scale, Widths, positive, share};
 use self::report::{Document, Row};
 use super::output;
 
@@ -95,6 +95,10 @@ pub(crate) struct Train {
     /// How the columns are brought to similar size for the training.
     #[arg(long, value_enum, default_value = "standard")]
     scale: Scale,
+    /// Watch whether the learning rate is one at which SGD stays at a minimum; protect also lowers it if it is not, and
+    /// sets the weights back if they overflow. With momentum or Adam the ratios are approximations.
+    #[arg(long, value_enum, default_value = "off")]
+    guard: Guard,
     /// All random numbers come from it.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -238,6 +242,7 @@ impl Train {
             schedule: self.schedule.schedule(peak, self.warm_up * epoch, steps, epoch)?,
             batch,
             clip,
+            guard: self.guard.policy(),
             key: key.child(purpose::ORDER),
         })
     }

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use quern::training::Method;
 use quern_kernels::nn::Activation;
 use quern_kernels::schedule::{self, Schedule};
+use quern_kernels::stability::Policy;
 
 /// Units a layer.
 #[derive(Clone, Debug)]
@@ -57,6 +58,23 @@ pub(super) enum Scale {
     Standard,
     /// Not at all.
     None,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Guard {
+    Protect,
+    Watch,
+    Off,
+}
+
+impl Guard {
+    pub(super) fn policy(self) -> Option<Policy> {
+        match self {
+            Self::Protect => Some(Policy::Protect),
+            Self::Watch => Some(Policy::Watch),
+            Self::Off => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use quern::experiments::{Axis, Findings, Plot, PlotKind, Series, Table};
 use quern::report::short;
-use quern::training::{Epoch, Evaluation};
+use quern::training::{Epoch, Evaluation, Stability};
 use serde::{Serialize, Serializer};
 
 use super::output;
@@ -73,7 +73,8 @@ impl Serialize for Row {
 impl Row {
     /// What there is to say, each with its name.
     fn figures(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let Epoch { loss, learning_rate, clipped, steps } = self.epoch;
+        let Epoch { loss, learning_rate, clipped, steps, stability } = self.epoch;
+        let ratio = |ratio: fn(Stability) -> Option<f32>| Some(f64::from(ratio(stability?)?));
         let held_out = self.held_out;
         [
             Some(("epoch", f64::from(self.number))),
@@ -82,6 +83,11 @@ impl Row {
             held_out.map(|held_out| ("held-out loss", held_out.loss)),
             held_out.and_then(|held_out| Some(("held-out accuracy", held_out.accuracy?))),
             Some(("share of steps clipped", clipped as f64 / steps as f64)),
+            ratio(|stability| stability.trace_ratio).map(|ratio| ("trace ratio", ratio)),
+            ratio(|stability| stability.frobenius_ratio).map(|ratio| ("Frobenius ratio", ratio)),
+            ratio(|stability| stability.trace).map(|trace| ("trace", trace)),
+            stability.map(|stability| ("reductions", f64::from(stability.reductions))),
+            stability.map(|stability| ("recoveries", f64::from(stability.recoveries))),
         ]
         .into_iter()
         .flatten()
@@ -124,11 +130,16 @@ impl Document {
 
     /// The history as a table and as plots.
     pub(super) fn findings(&self) -> Findings {
+        // The last epoch has all figures: a ratio may be unknown at first.
         let names: Vec<&str> =
-            self.epochs.first().map(|row| row.figures().map(|(name, _)| name).collect()).unwrap_or_default();
+            self.epochs.last().map(|row| row.figures().map(|(name, _)| name).collect()).unwrap_or_default();
         let mut table = Table::new("history", "The training, an epoch a row", &names);
+        let cell = |row: &Row, wanted| {
+            let figure = row.figures().find(|(name, _)| *name == wanted);
+            figure.map_or_else(|| "".into(), |(_, figure)| figure.into())
+        };
         table.rows =
-            self.epochs.iter().map(|row| row.figures().map(|(_, figure)| figure.into()).collect()).collect();
+            self.epochs.iter().map(|row| names.iter().map(|name| cell(row, *name)).collect()).collect();
         let curve = |wanted: &str| {
             let figure = |row: &Row| row.figures().find(|(name, _)| *name == wanted);
             let points = self.epochs.iter().filter_map(|row| Some((f64::from(row.number), figure(row)?.1)));
@@ -157,6 +168,10 @@ impl Document {
         if self.epochs.iter().any(|row| row.held_out.is_some_and(|held_out| held_out.accuracy.is_some())) {
             let title = "The accuracy on samples held out";
             plots.push(plot("accuracy", title, "share of samples", false, &["held-out accuracy"]));
+        }
+        if self.epochs.iter().any(|row| row.epoch.stability.is_some()) {
+            let title = "Stability ratios: above 1, no minimum of this curvature is stable";
+            plots.push(plot("stability", title, "ratio", false, &["trace ratio", "Frobenius ratio"]));
         }
         Findings { tables: vec![table], plots, ..Findings::default() }
     }
