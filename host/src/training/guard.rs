@@ -8,7 +8,7 @@ use quern_kernels::stability::{
 use quern_kernels::{Error, Real};
 
 use super::samples::{Samples, Targets};
-use super::trainer::Settings;
+use super::trainer::{Method, Settings};
 
 /// How a training stands, by what a guard has seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub(super) struct Watch<'a> {
     gain: f32,
     /// The guard's learning rate at first.
     highest: f32,
+    /// Steps before the first that counts: Adam's metric is not there before its moments are.
+    settle: u32,
     /// Of the sample looked at, and what the backward pass makes of them.
     activations: Vec<f32>,
     deltas: Vec<f32>,
@@ -84,6 +86,7 @@ impl<'a> Watch<'a> {
             batch_factor,
             gain,
             highest,
+            settle: if matches!(settings.method, Method::Adam { .. }) { window as u32 } else { 0 },
             seed: vec![0.0; net.outputs(&activations, 1).len()],
             deltas: activations.clone(),
             activations,
@@ -115,6 +118,9 @@ impl<'a> Watch<'a> {
         loss: f32,
         step: u32,
     ) -> Result<Action, Error> {
+        if step < self.settle {
+            return Ok(Action::Step);
+        }
         let key = self.key.child(step);
         let index = below(&mut key.stream(), samples.len() as u32)? as usize;
         let input = samples.input(index);

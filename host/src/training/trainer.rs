@@ -109,6 +109,9 @@ pub struct Epoch {
     pub stability: Option<Stability>,
 }
 
+/// A guard that protects takes a loss of so many times the first for an overflow.
+const HOPELESS: f32 = 100.0;
+
 /// A network in training.
 pub struct Trainer<'a> {
     samples: &'a Samples,
@@ -121,6 +124,8 @@ pub struct Trainer<'a> {
     order: Vec<u32>,
     epoch: u32,
     step: u32,
+    /// The loss of the first batch.
+    first_loss: Option<f32>,
 }
 
 impl<'a> Trainer<'a> {
@@ -159,6 +164,7 @@ impl<'a> Trainer<'a> {
             order: vec![0; samples.len()],
             epoch: 0,
             step: 0,
+            first_loss: None,
         })
     }
 
@@ -231,8 +237,13 @@ impl<'a> Trainer<'a> {
         let factor = self.watch.as_ref().map_or(1.0, Watch::factor);
         self.optimizer.set_learning_rate(factor * self.settings.schedule.learning_rate(self.step))?;
         let loss = self.gradients.compute(&self.parameters, self.samples, batch, &mut self.gradient)?;
+        let first_loss = *self.first_loss.get_or_insert(loss);
         let clipped = self.settings.clip.apply(&mut self.gradient)?;
         if let Some(watch) = &mut self.watch {
+            // Where the softmax saturates the curvature vanishes, and the ratios with it, however large the loss.
+            if watch.protects() && loss > HOPELESS * first_loss {
+                return Err(Error::NonFinite { what: "loss", index: 0 });
+            }
             let (parameters, optimizer) = (&mut self.parameters, &*self.optimizer);
             if watch.observe(parameters, self.samples, optimizer, loss, self.step)? == Action::Skip {
                 self.rest()?;

