@@ -3,6 +3,7 @@
 //! Results go to standard output through [`output`], everything else to standard error.
 
 mod audit;
+mod bench;
 mod board;
 mod cells;
 mod demo;
@@ -43,4 +44,5 @@ commands! {
     Cells(cells::Cells),
     Audit(audit::Audit),
     Board(board::Board),
+    Bench(bench::Bench),
 }
