@@ -102,11 +102,14 @@ pub fn compare(
     Ok(result)
 }
 
+/// Runs a kernel in both places.
+type Both<'a> = dyn FnMut(&[Argument]) -> Result<(Answer, Answer)> + 'a;
+
 /// The smallest arguments found on which the places differ, with both answers.
 fn shrink(
     tree: &mut dyn ValueTree<Value = Vec<Argument>>,
     mut answers: (Answer, Answer),
-    both: &mut dyn FnMut(&[Argument]) -> Result<(Answer, Answer)>,
+    both: &mut Both<'_>,
 ) -> Result<(Vec<Argument>, Answer, Answer)> {
     let mut smallest = tree.current();
     let mut moved = tree.simplify();

@@ -11,10 +11,9 @@ Writes quantizers.csv and quantizers_examples.csv beside itself. The tests read 
 Every digest comes from a transcription of the reference's recipe into NumPy's float32, operation by operation. It is compared with the
 packages themselves on every group, and the script fails if they disagree, but for the differences listed in `EXPECTED`, which it counts:
 
-- bitsandbytes, on a processor: NF4 must agree in every byte. Its int8 there multiplies by fl(127*fl(1/a)), since PyTorch divides a number by a
-  tensor that way, and not by fl(127/a). Its FP4 there differs from its kernel for graphics cards: midpoints instead of literals, ties
-  towards the lower value on both sides of zero, and either code of zero for zero. The digests follow the recipes of the card; transcriptions
-  of the recipes for processors must agree with the package in every byte.
+- bitsandbytes, on a processor: NF4, int8-processor and fp4-processor must agree in every byte. There int8 multiplies by fl(127*fl(1/a)), since
+  PyTorch divides a number by a tensor that way, and FP4 has midpoints, ties towards the lower value on both sides of zero, and either code of
+  zero for zero. int8 and fp4 follow the package's kernels for graphics cards, fl(127/a) and literals; they are counted, not compared.
 - gguf (Python): Q8_0, Q4_0 and Q4_1 must agree in every byte.
 - ggml (C, from the sources inside llama-cpp-python, compiled without fused multiply-adds): all five formats must agree in every byte.
 - onnxruntime: DynamicQuantizeLinear must agree in every byte, but for rows of zeros, which have scale 1 there and 0 here.
@@ -36,12 +35,13 @@ BATCH = 64
 EXAMPLES = [0, 2, 4, 7]
 HERE = pathlib.Path(__file__).parent
 
-# Scheme, weights a group, groups: 132,096 groups of recipes that a package is compared with, 9,216 of their variants.
+# Scheme, weights a group, groups: 132,096 groups of recipes that a package is compared with in every byte, the rest of their variants.
 SCHEMES = [
     ("int8", 64, 16384),
     ("nf4", 64, 16384),
     ("fp4", 64, 16384),
-    ("fp4-midpoint", 64, 4096),
+    ("int8-processor", 64, 16384),
+    ("fp4-processor", 64, 16384),
     ("asym-u8", 64, 16384),
     ("q8_0", 32, 20480),
     ("q4_0", 32, 20480),
@@ -144,7 +144,6 @@ NF4_THRESHOLDS = np.array(
 ).view(f32)
 FP4_KERNEL = np.array([0.00260417, 0.0859375, 0.20833333, 0.29166667, 0.4166667, 0.583333, 0.8333333], dtype=f32)
 FP4_MAGNITUDES = np.array([0, 1 / 192, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1], dtype=np.float64).astype(f32)
-FP4_MIDPOINTS = (FP4_MAGNITUDES[:-1] + FP4_MAGNITUDES[1:]) / f32(2)
 FP4_FROM_RANK = np.array([0, 1, 6, 7, 4, 5, 2, 3], dtype=np.uint8)
 
 
@@ -161,11 +160,27 @@ def nf4(x):
     return (y[:, :, None] > NF4_THRESHOLDS).sum(axis=2).astype(np.uint8), a
 
 
-def fp4(x, thresholds):
+def fp4(x):
     a = np.abs(x).max(axis=1, keepdims=True)
     y = x * divide(f32(1), a)
-    m = (np.abs(y)[:, :, None] > thresholds).sum(axis=2)
+    m = (np.abs(y)[:, :, None] > FP4_KERNEL).sum(axis=2)
     return FP4_FROM_RANK[m] + np.where(y < 0, 8, 0).astype(np.uint8), a
+
+
+# The order in which the package's sort leaves the two codes of zero.
+ZEROS = [0, 8]
+
+
+def on_a_processor(scheme, x):
+    a = np.abs(x).max(axis=1, keepdims=True)
+    reciprocal = divide(f32(1), a)
+    if scheme == "int8":
+        return joined(rne(x * (reciprocal * f32(127))).astype(np.int8), a)
+    values = np.concatenate([-FP4_MAGNITUDES[:0:-1], [f32(0), f32(0)], FP4_MAGNITUDES[1:]]).astype(f32)
+    order = np.concatenate([8 + FP4_FROM_RANK[:0:-1], ZEROS, FP4_FROM_RANK[1:]]).astype(np.uint8)
+    midpoints = (values[:-1] + values[1:]) / f32(2)
+    y = np.clip(x * reciprocal, f32(-1), f32(1))
+    return joined(order[(y[:, :, None] > midpoints).sum(axis=2)], a)
 
 
 def asym_u8(x):
@@ -326,8 +341,10 @@ def transcription(scheme, x):
         return {"q4_k": q4_k, "q6_k": q6_k}[name](x, int(steps))
     if name == "nf4":
         codes, scales = nf4(x)
+    elif steps == "processor":
+        return on_a_processor(name, x)
     elif name == "fp4":
-        codes, scales = fp4(x, FP4_MIDPOINTS if steps else FP4_KERNEL)
+        codes, scales = fp4(x)
     elif name == "asym":
         codes, scales = asym_u8(x)
     else:
@@ -349,7 +366,7 @@ def bitsandbytes_reference(scheme, x):
     import bitsandbytes.functional as functional
 
     tensor = torch.from_numpy(x.copy())
-    if scheme == "int8":
+    if scheme.startswith("int8"):
         codes, scales, _ = functional.int8_vectorwise_quant(tensor)
         return joined(codes.numpy(), scales.numpy())
     packed, state = functional.quantize_4bit(tensor, blocksize=64, quant_type=scheme.partition("-")[0])
@@ -407,27 +424,9 @@ def ggml_reference(library, scheme, x, block_bytes):
 
 # Where a reference may differ in some groups, and why.
 EXPECTED = {
-    ("bitsandbytes", "int8"): "fl(127*fl(1/a)) on a processor",
-    ("bitsandbytes", "fp4"): "midpoints, ties and the code of zero on a processor",
-    ("bitsandbytes", "fp4-midpoint"): "ties and the code of zero on a processor",
+    ("bitsandbytes", "int8"): "the recipe for graphics cards",
+    ("bitsandbytes", "fp4"): "the recipe for graphics cards",
 }
-
-
-def bitsandbytes_on_a_processor(scheme, x):
-    """What bitsandbytes computes on a processor, transcribed."""
-    a = np.abs(x).max(axis=1, keepdims=True)
-    reciprocal = divide(f32(1), a)
-    if scheme == "int8":
-        return joined(rne(x * (reciprocal * f32(127))).astype(np.int8), a)
-    values = np.concatenate([-FP4_MAGNITUDES[:0:-1], [f32(0), f32(0)], FP4_MAGNITUDES[1:]]).astype(f32)
-    order = np.concatenate([8 + FP4_FROM_RANK[:0:-1], ZEROS, FP4_FROM_RANK[1:]]).astype(np.uint8)
-    midpoints = (values[:-1] + values[1:]) / f32(2)
-    y = np.clip(x * reciprocal, f32(-1), f32(1))
-    return joined(order[(y[:, :, None] > midpoints).sum(axis=2)], a)
-
-
-# The order in which the package's sort leaves the two codes of zero.
-ZEROS = [0, 8]
 
 
 def compare(reference, scheme, x, ours, theirs):
@@ -469,11 +468,8 @@ def main():
     for scheme, length, groups in SCHEMES:
         x = weights(groups, length)
         ours = transcription(scheme, x)
-        if scheme in ("int8", "nf4", "fp4", "fp4-midpoint"):
-            theirs = bitsandbytes_reference(scheme, x)
-            compare("bitsandbytes", scheme, x, ours, theirs)
-            if scheme != "nf4":
-                compare("processor", scheme, x, bitsandbytes_on_a_processor(scheme, x), theirs)
+        if scheme in ("int8", "int8-processor", "nf4", "fp4", "fp4-processor"):
+            compare("bitsandbytes", scheme, x, ours, bitsandbytes_reference(scheme, x))
         if scheme in ("q8_0", "q4_0", "q4_1"):
             compare("gguf", scheme, x, ours, gguf_reference(scheme, x))
         if scheme in ("q8_0", "q4_0", "q4_1", "q4_k-20", "q6_k-9"):

@@ -21,6 +21,22 @@ fn floats(path: &Path) -> (Vec<usize>, Vec<f32>) {
     }
 }
 
+/// Between two magnitudes a tie goes to the lower one by the kernel's rule, and below zero to the larger one on
+/// a processor; a weight just above zero is −0 there.
+#[test]
+fn the_rule_decides_ties() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = Array::vector(Entries::F32(vec![1.0, -(1.0 / 3.0 + 0.5) / 2.0, 1e-9]));
+    npy::write(&folder.path().join("w.npy"), &weights).unwrap();
+    for (rule, expected) in [("kernel", [3, 12, 0]), ("processor", [3, 13, 8])] {
+        let arguments =
+            ["quantize", "fp4", "--in", "w.npy", "--codes", "c.npy", "--scales", "s.npy", "--rule", rule];
+        quern(folder.path(), &arguments).succeeds();
+        let codes = npy::read(&folder.path().join("c.npy")).unwrap().entries;
+        assert!(matches!(&codes, Entries::U8(codes) if codes[..] == expected), "{rule}: {codes:?}");
+    }
+}
+
 #[test]
 fn every_scheme_writes_codes_scales_and_values() {
     let folder = tempfile::tempdir().unwrap();
@@ -148,6 +164,11 @@ fn bad_weights_are_refused_and_nothing_is_written() {
     let quantize = |codes, scales| {
         quern(folder.path(), &["quantize", "int8", "--in", "good.npy", "--codes", codes, "--scales", scales])
     };
+    quern(
+        folder.path(),
+        &["audit", "nf4", "--rule", "processor", "--before", "good.npy", "--after", "good.npy"],
+    )
+    .refuses("--rule: expected the scheme int8 or fp4");
     quantize("c.npy", "nowhere/s.npy").refuses("nowhere");
     quantize("same.npy", "same.npy").refuses("same.npy");
     quantize("c.npy", ".").refuses("folder");

@@ -3,7 +3,7 @@
 
 use quern_kernels::quant::audit::Fnv1a64;
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, Nf4, Scheme};
+use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Nf4, Rule, Scheme};
 
 /// Scheme, batch, digest of what is stored, digest of the dequantized values where a package dequantizes.
 const DIGESTS: &str = include_str!("../golden/quantizers.csv");
@@ -38,7 +38,7 @@ fn weights(group: u32, length: u32) -> Vec<f32> {
     if group % 64 == 63 {
         return vec![0.0; length as usize];
     }
-    let sign = if group / 8 % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = if (group / 8).is_multiple_of(2) { 1.0 } else { -1.0 };
     let place = word(group, 65_537) % length;
     let exponent = (word(group, 65_536) % 29) as i32 - 20 - if group % 64 == 31 { 44 } else { 0 };
     let shape = |index| {
@@ -63,8 +63,8 @@ fn weights(group: u32, length: u32) -> Vec<f32> {
 fn scheme(name: &str) -> Scheme {
     match name {
         "nf4" => Scheme::Nf4(Nf4),
-        "fp4" => Scheme::Fp4(Fp4 { rule: Fp4Rule::Kernel }),
-        "fp4-midpoint" => Scheme::Fp4(Fp4 { rule: Fp4Rule::Midpoint }),
+        "fp4" => Scheme::Fp4(Fp4 { rule: Rule::Kernel }),
+        "fp4-processor" => Scheme::Fp4(Fp4 { rule: Rule::Processor }),
         "asym-u8" => Scheme::AsymU8(AsymU8 { row_length: 64 }),
         "q8_0" => Scheme::Q8_0(Q8_0),
         "q4_0" => Scheme::Q4_0(Q4_0),
@@ -74,8 +74,12 @@ fn scheme(name: &str) -> Scheme {
         "q4_k-0" => Scheme::Q4K(Q4K { steps: 0 }),
         "q6_k-0" => Scheme::Q6K(Q6K { steps: 0 }),
         other => {
-            let bits = other.strip_prefix("int").and_then(|bits| bits.parse().ok());
-            Scheme::Int(AbsmaxInt { bits: bits.expect(other), row_length: 64 })
+            let (name, rule) = match other.strip_suffix("-processor") {
+                Some(name) => (name, Rule::Processor),
+                None => (other, Rule::Kernel),
+            };
+            let bits = name.strip_prefix("int").and_then(|bits| bits.parse().ok());
+            Scheme::Int(AbsmaxInt { bits: bits.expect(other), row_length: 64, rule })
         }
     }
 }

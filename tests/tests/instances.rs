@@ -4,7 +4,7 @@ use quern::instances;
 use quern::place::Native;
 use quern_firmware::instances::quantization_constraints;
 use quern_firmware::{Call, NoClock, Scalar};
-use quern_kernels::quant::{AbsmaxInt, Nf4, Scheme};
+use quern_kernels::quant::{AbsmaxInt, Nf4, Rule, Scheme};
 
 /// What a board lends.
 const MEMORY_BYTES: usize = 40_000;
@@ -40,7 +40,8 @@ fn quantization_constraints_meets_its_ranges() {
 
 #[test]
 fn eight_bits_leave_little_room() {
-    let outcome = quantization::<f32>(&Scheme::Int(AbsmaxInt { bits: 8, row_length: 32 }), 12);
+    let outcome =
+        quantization::<f32>(&Scheme::Int(AbsmaxInt { bits: 8, row_length: 32, rule: Rule::Kernel }), 12);
     assert_eq!(outcome.codes_before, outcome.codes_after);
     assert!(outcome.after.shifted < 0.22, "{}", outcome.after.shifted);
 }

@@ -9,9 +9,7 @@ use quern::strategies::quant::{any_weights, moved, scheme_and_length, weights};
 use quern_firmware::{ScalarKind, endpoints};
 use quern_kernels::Error;
 use quern_kernels::quant::audit::{Difference, Fnv1a64, compare, fnv1a64, median_half_width, occupancy};
-use quern_kernels::quant::{
-    AbsmaxInt, Fp4, Fp4Rule, LARGEST_WEIGHT, Nf4, SMALLEST_SCALE, Scheme, noise_defend,
-};
+use quern_kernels::quant::{AbsmaxInt, Fp4, LARGEST_WEIGHT, Nf4, Rule, SMALLEST_SCALE, Scheme, noise_defend};
 use quern_kernels::random::{Key, uniform_at};
 
 fn quantize(scheme: &Scheme, weights: &[f32]) -> Result<(Vec<u8>, Vec<f32>), Error> {
@@ -89,8 +87,8 @@ proptest! {
     fn four_bit_floats_survive_requantizing(weights in weights(100), rule in 0..3u8) {
         let scheme = match rule {
             0 => Scheme::Nf4(Nf4),
-            1 => Scheme::Fp4(Fp4 { rule: Fp4Rule::Kernel }),
-            _ => Scheme::Fp4(Fp4 { rule: Fp4Rule::Midpoint }),
+            1 => Scheme::Fp4(Fp4 { rule: Rule::Kernel }),
+            _ => Scheme::Fp4(Fp4 { rule: Rule::Processor }),
         };
         let (codes, scales) = quantize(&scheme, &weights).unwrap();
         let (again, scales_again) = quantize(&scheme, &dequantize(&scheme, &codes, &scales)).unwrap();
@@ -104,9 +102,10 @@ proptest! {
     #[test]
     fn integers_survive_requantizing_but_for_an_ulp_of_the_scale(
         bits in 2..=8u8,
+        rule in prop::sample::select(vec![Rule::Kernel, Rule::Processor]),
         (row_length, weights) in (1..=40usize).prop_flat_map(|length| (Just(length), weights(3 * length))),
     ) {
-        let scheme = Scheme::Int(AbsmaxInt { bits, row_length });
+        let scheme = Scheme::Int(AbsmaxInt { bits, row_length, rule });
         let (codes, scales) = quantize(&scheme, &weights).unwrap();
         let (again, scales_again) = quantize(&scheme, &dequantize(&scheme, &codes, &scales)).unwrap();
         // A scale just above the smallest may fall below it.

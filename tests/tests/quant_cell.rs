@@ -8,7 +8,7 @@ use quern_kernels::prox::quant_cell::{Backoff, CellSettings, Ends, Soundness, ce
 use quern_kernels::quant::audit::{Difference, compare};
 use quern_kernels::quant::f16::Grid;
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, Nf4, SMALLEST_SCALE, Scheme};
+use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Nf4, Rule, SMALLEST_SCALE, Scheme};
 use quern_kernels::real::Float;
 
 /// A scheme with weights it accepts.
@@ -218,13 +218,14 @@ proptest! {
         a in prop_oneof![0.1..10.0f32, (-90..=10i32, 0.5..1.0f32).prop_map(|(e, m)| m * 2f32.powi(e))],
         bits in 2..=8u8,
     ) {
-        let int = Scheme::Int(AbsmaxInt { bits, row_length: 2 });
+        let int = |rule| Scheme::Int(AbsmaxInt { bits, row_length: 2, rule });
         let fp4 = |rule| Scheme::Fp4(Fp4 { rule });
         let cases = [
-            (int, (1 << bits) - 1),
+            (int(Rule::Kernel), (1 << bits) - 1),
+            (int(Rule::Processor), (1 << bits) - 1),
             (Scheme::Nf4(Nf4), 16),
-            (fp4(Fp4Rule::Kernel), 16),
-            (fp4(Fp4Rule::Midpoint), 16),
+            (fp4(Rule::Kernel), 16),
+            (fp4(Rule::Processor), 16),
         ];
         for (scheme, codes) in cases {
             let (mut x, mut count) = (-a, 0);
@@ -247,7 +248,7 @@ proptest! {
 fn ends_of_integer_cells_are_the_ties() {
     for exponent in [-90, -3, 0, 90] {
         let unit = 2f32.powi(exponent);
-        let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 255 });
+        let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 255, rule: Rule::Kernel });
         let weights: Vec<f32> =
             [127.0].into_iter().chain((-127..127).map(|c| c as f32)).map(|x| x * unit).collect();
         let Boxes { lower, upper, .. } = boxes(&scheme, &weights);
@@ -298,7 +299,7 @@ fn the_sign_of_a_zero_minimum_stays() {
 fn cells_of_tiny_groups_are_open_intervals_and_nothing_is_frozen() {
     let end = SMALLEST_SCALE.next_below();
     for scheme in [
-        Scheme::Int(AbsmaxInt { bits: 8, row_length: 32 }),
+        Scheme::Int(AbsmaxInt { bits: 8, row_length: 32, rule: Rule::Kernel }),
         Scheme::AsymU8(AsymU8 { row_length: 32 }),
         Scheme::Nf4(Nf4),
         Scheme::Fp4(Fp4::default()),
@@ -339,7 +340,7 @@ fn misuse_is_refused() {
         verify_backoff(&scheme, &[1.0, 2.0], &mut [1.0, f32::NAN]),
         Err(Error::NonFinite { what: "x", index: 1 })
     );
-    let rows = Scheme::Int(AbsmaxInt { bits: 8, row_length: 4 });
+    let rows = Scheme::Int(AbsmaxInt { bits: 8, row_length: 4, rule: Rule::Kernel });
     assert_eq!(
         verify_backoff(&rows, &[1.0; 6], &mut [1.0; 6]),
         Err(Error::Dimension { what: "weights", expected: 8, found: 6 })

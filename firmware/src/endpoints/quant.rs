@@ -10,7 +10,7 @@ use quern_kernels::Error;
 use quern_kernels::quant::audit::{self, Comparison, Difference, Fnv1a64};
 use quern_kernels::quant::f16::{self, Grid};
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, Nf4, Scheme, noise_defend};
+use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Nf4, Rule, Scheme, noise_defend};
 
 endpoints! {
     "quant/f16_from_f32" in F32 => f16_from_f32;
@@ -39,17 +39,19 @@ fn setting(call: &mut Call<'_>) -> Result<u8, CallError> {
     Ok(u8::try_from(call.size()?).unwrap_or(u8::MAX))
 }
 
-fn rule(setting: u8) -> Fp4Rule {
-    if setting == 1 { Fp4Rule::Midpoint } else { Fp4Rule::Kernel }
+/// The rule in the setting's bit of value 16, and the other bits.
+fn rule(setting: u8) -> (Rule, u8) {
+    (if setting & 16 == 0 { Rule::Kernel } else { Rule::Processor }, setting & !16)
 }
 
 /// The scheme in the next three arguments.
 pub(super) fn scheme(call: &mut Call<'_>) -> Result<Scheme, CallError> {
     let (number, setting, row_length) = (call.size()?, setting(call)?, call.size()?);
+    let (rule, bits) = rule(setting);
     Ok(match number {
-        0 => Scheme::Int(AbsmaxInt { bits: setting, row_length }),
+        0 => Scheme::Int(AbsmaxInt { bits, row_length, rule }),
         1 => Scheme::Nf4(Nf4),
-        2 => Scheme::Fp4(Fp4 { rule: rule(setting) }),
+        2 => Scheme::Fp4(Fp4 { rule }),
         3 => Scheme::AsymU8(AsymU8 { row_length }),
         4 => Scheme::Q8_0(Q8_0),
         5 => Scheme::Q4_0(Q4_0),
@@ -123,12 +125,12 @@ fn round_to_grid(call: &mut Call<'_>) -> Result<(), CallError> {
     call.answer_vector(x)
 }
 
-/// bits, w → codes, scale.
+/// Bits and rule, w → codes, scale.
 fn absmax_int(call: &mut Call<'_>) -> Result<(), CallError> {
-    let bits = setting(call)?;
+    let (rule, bits) = rule(setting(call)?);
     let weights = call.vector::<f32>()?;
     let codes = call.lend::<u8>(weights.len())?;
-    let quantizer = AbsmaxInt { bits, row_length: weights.len() };
+    let quantizer = AbsmaxInt { bits, row_length: weights.len(), rule };
     let scale = call.measure(|| quantizer.quantize(weights, codes))?;
     call.answer(Value::Bytes(codes))?;
     call.answer_scalar(scale)
@@ -145,7 +147,7 @@ fn nf4(call: &mut Call<'_>) -> Result<(), CallError> {
 
 /// rule, w → codes, scale.
 fn fp4(call: &mut Call<'_>) -> Result<(), CallError> {
-    let rule = rule(setting(call)?);
+    let (rule, _) = rule(setting(call)?);
     let weights = call.vector::<f32>()?;
     let codes = call.lend::<u8>(weights.len())?;
     let scale = call.measure(|| Fp4 { rule }.quantize(weights, codes))?;

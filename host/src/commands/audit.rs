@@ -8,7 +8,7 @@ use quern_kernels::quant::audit::{Comparison, Difference, compare};
 use serde::Serialize;
 
 use super::output;
-use super::weights::{Name, Weights};
+use super::weights::{Quantizer, Weights};
 
 /// Says whether two arrays of weights are identical in every byte once quantized.
 ///
@@ -19,9 +19,8 @@ Examples:
   quern audit nf4 --before w0.npy --after w1.npy
   quern audit q4_k --before w0.npy --after w1.npy --json")]
 pub(crate) struct Audit {
-    /// The quantizer.
-    #[arg(value_enum)]
-    scheme: Name,
+    #[command(flatten)]
+    quantizer: Quantizer,
     /// The weights trusted, .npy of float32.
     #[arg(long, value_name = "FILE")]
     before: PathBuf,
@@ -62,8 +61,8 @@ impl Audit {
             self.before.display(),
             Shape(&after.shape)
         );
-        let old = before.quantize(self.scheme, &self.before)?;
-        let new = after.quantize(self.scheme, &self.after)?;
+        let old = before.quantize(&self.quantizer, &self.before)?;
+        let new = after.quantize(&self.quantizer, &self.after)?;
         let scheme = old.scheme;
         let Comparison { codes, scales, first } =
             compare(&scheme, &before.values, &after.values).context("comparing the two")?;

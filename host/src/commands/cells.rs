@@ -9,7 +9,7 @@ use quern_kernels::prox::quant_cell::{CellSettings, Soundness, cells};
 use serde::Serialize;
 
 use super::output;
-use super::weights::{Name, Weights};
+use super::weights::{Quantizer, Weights};
 
 /// Finds how far each weight can move while all of them still quantize to the same bytes.
 ///
@@ -22,9 +22,8 @@ Examples:
   quern cells nf4 --in w.npy --lower l.npy --upper u.npy
   quern cells int8 --in w.npy --lower l.npy --upper u.npy --json")]
 pub(crate) struct Cells {
-    /// The quantizer.
-    #[arg(value_enum)]
-    scheme: Name,
+    #[command(flatten)]
+    quantizer: Quantizer,
     /// The weights, .npy of float32.
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
@@ -49,7 +48,7 @@ struct Document {
 impl Cells {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let weights = Weights::read(&self.input)?;
-        let (scheme, _) = weights.scheme(self.scheme, &self.input)?;
+        let (scheme, _) = weights.scheme(&self.quantizer, &self.input)?;
         let count = weights.values.len();
         let (mut lower, mut upper) = (vec![0.0; count], vec![0.0; count]);
         let soundness = cells(&scheme, &CellSettings::default(), &weights.values, &mut lower, &mut upper)

@@ -8,7 +8,7 @@ use quern::io::npy::{self, Array, Entries};
 use serde::Serialize;
 
 use super::output;
-use super::weights::{Name, Quantized, Weights};
+use super::weights::{Quantized, Quantizer, Weights};
 
 /// Quantizes an array of weights: codes, scales, and the values they stand for.
 ///
@@ -20,11 +20,11 @@ use super::weights::{Name, Quantized, Weights};
 #[command(after_help = "\
 Examples:
   quern quantize nf4 --in w.npy --codes c.npy --scales s.npy
+  quern quantize int8 --rule processor --in w.npy --codes c.npy --scales s.npy
   quern quantize q4_k --in w.npy --codes c.npy --scales s.npy --dequantized d.npy --json")]
 pub(crate) struct Quantize {
-    /// The quantizer.
-    #[arg(value_enum)]
-    scheme: Name,
+    #[command(flatten)]
+    quantizer: Quantizer,
     /// The weights, .npy of float32.
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
@@ -54,7 +54,7 @@ struct Document {
 impl Quantize {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let weights = Weights::read(&self.input)?;
-        let quantized = weights.quantize(self.scheme, &self.input)?;
+        let quantized = weights.quantize(&self.quantizer, &self.input)?;
         let parts = quantized.parts();
         let Quantized { scheme, codes, scales } = quantized;
         let mut values = vec![0.0; codes.len()];

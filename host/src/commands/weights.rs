@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use quern::io::npy::{self, Array, Entries, Shape};
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, Nf4, Scheme};
+use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Nf4, Rule, Scheme};
 
 /// A quantizer's name on the command line.
 #[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Name {
+enum Name {
     /// Signed bytes, a scale a row: the largest magnitude.
     Int8,
     /// Normal float of 4 bits, 64 weights a group.
@@ -36,20 +36,48 @@ pub(super) enum Name {
     Q6K,
 }
 
-impl Name {
+/// Which of the reference's two recipes, on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum RuleName {
+    /// That of its kernel for graphics cards.
+    Kernel,
+    /// That of its path on a processor.
+    Processor,
+}
+
+/// The choice of a quantizer.
+#[derive(Args)]
+pub(super) struct Quantizer {
+    /// The quantizer.
+    #[arg(value_enum)]
+    scheme: Name,
+    /// Which of the two recipes of the reference, bitsandbytes, for int8 and fp4: they differ in a few codes
+    /// [default: kernel].
+    #[arg(long, value_enum)]
+    rule: Option<RuleName>,
+}
+
+impl Quantizer {
     /// The quantizer for weights in rows of `row_length`.
-    pub(super) fn scheme(self, row_length: usize) -> Scheme {
-        match self {
-            Self::Int8 => Scheme::Int(AbsmaxInt { bits: 8, row_length }),
-            Self::Nf4 => Scheme::Nf4(Nf4),
-            Self::Fp4 => Scheme::Fp4(Fp4 { rule: Fp4Rule::default() }),
-            Self::AsymU8 => Scheme::AsymU8(AsymU8 { row_length }),
-            Self::Q8_0 => Scheme::Q8_0(Q8_0),
-            Self::Q4_0 => Scheme::Q4_0(Q4_0),
-            Self::Q4_1 => Scheme::Q4_1(Q4_1),
-            Self::Q4K => Scheme::Q4K(Q4K::default()),
-            Self::Q6K => Scheme::Q6K(Q6K::default()),
-        }
+    fn scheme(&self, row_length: usize) -> Result<Scheme> {
+        let rule = match self.rule {
+            None | Some(RuleName::Kernel) => Rule::Kernel,
+            Some(RuleName::Processor) => Rule::Processor,
+        };
+        Ok(match self.scheme {
+            Name::Int8 => Scheme::Int(AbsmaxInt { bits: 8, row_length, rule }),
+            Name::Fp4 => Scheme::Fp4(Fp4 { rule }),
+            _ if self.rule.is_some() => {
+                bail!("--rule: expected the scheme int8 or fp4; others have one recipe")
+            }
+            Name::Nf4 => Scheme::Nf4(Nf4),
+            Name::AsymU8 => Scheme::AsymU8(AsymU8 { row_length }),
+            Name::Q8_0 => Scheme::Q8_0(Q8_0),
+            Name::Q4_0 => Scheme::Q4_0(Q4_0),
+            Name::Q4_1 => Scheme::Q4_1(Q4_1),
+            Name::Q4K => Scheme::Q4K(Q4K::default()),
+            Name::Q6K => Scheme::Q6K(Q6K::default()),
+        })
     }
 }
 
@@ -81,9 +109,9 @@ impl Weights {
         self.shape.last().copied().unwrap_or(1)
     }
 
-    /// The quantizer of this name, and the length of these weights' scales.
-    pub(super) fn scheme(&self, name: Name, path: &Path) -> Result<(Scheme, usize)> {
-        let scheme = name.scheme(self.row_length());
+    /// The quantizer chosen, and the length of these weights' scales.
+    pub(super) fn scheme(&self, quantizer: &Quantizer, path: &Path) -> Result<(Scheme, usize)> {
+        let scheme = quantizer.scheme(self.row_length())?;
         let length = scheme.scales_length(self.values.len()).with_context(|| {
             let group = scheme.group_length();
             format!("{}: {} weights do not fill groups of {group}", path.display(), self.values.len())
@@ -92,8 +120,8 @@ impl Weights {
     }
 
     /// Codes and scales.
-    pub(super) fn quantize(&self, name: Name, path: &Path) -> Result<Quantized> {
-        let (scheme, length) = self.scheme(name, path)?;
+    pub(super) fn quantize(&self, quantizer: &Quantizer, path: &Path) -> Result<Quantized> {
+        let (scheme, length) = self.scheme(quantizer, path)?;
         let mut codes = vec![0; self.values.len()];
         let mut scales = vec![0.0; length];
         scheme.quantize(&self.values, &mut codes, &mut scales).with_context(|| path.display().to_string())?;

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Fp4Rule, LARGEST_WEIGHT, Nf4, SMALLEST_SCALE, Scheme};
+use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, LARGEST_WEIGHT, Nf4, Rule, SMALLEST_SCALE, Scheme};
 
 use super::{Arguments, CostCase, Numbers, ramp};
 use crate::place::Argument;
@@ -72,13 +72,24 @@ pub fn any_weights(length: usize) -> impl Strategy<Value = Vec<f32>> + Clone {
     ]
 }
 
+/// Either rule.
+fn rule() -> impl Strategy<Value = Rule> + Clone {
+    prop::sample::select(vec![Rule::Kernel, Rule::Processor])
+}
+
+/// A rule as it travels, in the bit of value 16 of a setting.
+fn rule_bit(rule: Rule) -> u8 {
+    if rule == Rule::Processor { 16 } else { 0 }
+}
+
 /// Any scheme, rows of 1 to 40 weights. Few steps, so that searches are short.
 pub fn scheme() -> impl Strategy<Value = Scheme> + Clone {
     let steps = prop_oneof![3 => Just(0u8), 2 => 1..=4u8];
     prop_oneof![
-        3 => (2..=8u8, 1..=40usize).prop_map(|(bits, row_length)| Scheme::Int(AbsmaxInt { bits, row_length })),
+        3 => (2..=8u8, 1..=40usize, rule())
+            .prop_map(|(bits, row_length, rule)| Scheme::Int(AbsmaxInt { bits, row_length, rule })),
         2 => Just(Scheme::Nf4(Nf4)),
-        2 => prop::sample::select(vec![Fp4Rule::Kernel, Fp4Rule::Midpoint]).prop_map(|rule| Scheme::Fp4(Fp4 { rule })),
+        2 => rule().prop_map(|rule| Scheme::Fp4(Fp4 { rule })),
         2 => (1..=40usize).prop_map(|row_length| Scheme::AsymU8(AsymU8 { row_length })),
         1 => Just(Scheme::Q8_0(Q8_0)),
         2 => Just(Scheme::Q4_0(Q4_0)),
@@ -106,9 +117,9 @@ pub fn scheme_and_length(longest: usize) -> impl Strategy<Value = (Scheme, usize
 /// A scheme as it travels.
 pub fn scheme_arguments(scheme: Scheme) -> Vec<Argument> {
     let (number, setting, row_length) = match scheme {
-        Scheme::Int(AbsmaxInt { bits, row_length }) => (0, bits, row_length),
+        Scheme::Int(AbsmaxInt { bits, row_length, rule }) => (0, bits | rule_bit(rule), row_length),
         Scheme::Nf4(Nf4) => (1, 0, 0),
-        Scheme::Fp4(Fp4 { rule }) => (2, u8::from(rule == Fp4Rule::Midpoint), 0),
+        Scheme::Fp4(Fp4 { rule }) => (2, rule_bit(rule), 0),
         Scheme::AsymU8(AsymU8 { row_length }) => (3, 0, row_length),
         Scheme::Q8_0(_) => (4, 0, 0),
         Scheme::Q4_0(_) => (5, 0, 0),
@@ -170,11 +181,13 @@ pub fn arguments(kernel: &str, _numbers: &'static dyn Numbers, memory_bytes: usi
         "grid" => (0..3u8, vec(any_float(), 0..=longest.min(64)))
             .prop_map(move |(grid, x)| vec![integer(grid), f32s(x)])
             .boxed(),
-        "absmax_int" => (prop_oneof![15 => 2..=8u8, 1 => 0..=20u8], row())
+        "absmax_int" => (prop_oneof![8 => 2..=8u8, 7 => 18..=24u8, 1 => 0..=20u8], row())
             .prop_map(move |(bits, weights)| vec![integer(bits), f32s(weights)])
             .boxed(),
         "nf4" | "asym_u8" => row().prop_map(move |weights| vec![f32s(weights)]).boxed(),
-        "fp4" => (0..2u8, row()).prop_map(move |(rule, weights)| vec![integer(rule), f32s(weights)]).boxed(),
+        "fp4" => (rule(), row())
+            .prop_map(move |(rule, weights)| vec![integer(rule_bit(rule)), f32s(weights)])
+            .boxed(),
         "q8_0" | "q4_0" | "q4_1" => group(32).prop_map(move |weights| vec![f32s(weights)]).boxed(),
         "q4_k" | "q6_k" => (prop_oneof![15 => 0..=4u8, 1 => Just(65u8)], group(256))
             .prop_map(move |(steps, weights)| vec![integer(steps), f32s(weights)])

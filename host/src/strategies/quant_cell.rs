@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use quern_kernels::quant::ggml::{Q4K, Q6K, Q8_0};
-use quern_kernels::quant::{AbsmaxInt, Nf4, Scheme};
+use quern_kernels::quant::{AbsmaxInt, Nf4, Rule, Scheme};
 
 use super::quant::{any_weights, fixed, moved, scheme_and_length, spoilt, with_scheme};
 use super::{Arguments, CostCase, Numbers};
@@ -77,7 +77,7 @@ pub fn cost_cases(kernel: &str, _numbers: &'static dyn Numbers) -> Vec<CostCase>
             )]
         }
         "cells" => [
-            ("int8 64", Scheme::Int(AbsmaxInt { bits: 8, row_length: 64 }), 64),
+            ("int8 64", Scheme::Int(AbsmaxInt { bits: 8, row_length: 64, rule: Rule::Kernel }), 64),
             ("nf4 64", Scheme::Nf4(Nf4), 64),
             ("q8_0 32", Scheme::Q8_0(Q8_0), 32),
             ("q4_k 256", Scheme::Q4K(Q4K { steps: 0 }), 256),

@@ -1,8 +1,8 @@
-use super::iteration::{Iteration, guarded_norm, run, shortage, split};
+use super::iteration::{Iteration, check_square, initialize, residual, run, shortage, split};
 use super::{LinearSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real};
 use core::borrow::BorrowMut;
 
 /// Conjugate gradients for Ax = b, A symmetric positive definite.
@@ -87,23 +87,12 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Cg<T, B, S> {
         let n = problem.operator.rows();
         let memory = self.memory.borrow_mut();
         let available = memory.len();
-        let [x, r, p, q] = split(memory, n).ok_or(shortage(n.saturating_mul(4), available))?;
-        let b = problem.right_hand_side;
-        self.space.copy(b, r);
-        self.space.copy(b, q);
-        self.right_hand_side_norm = guarded_norm(&self.space, q);
-        x.fill(T::ZERO);
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, x);
-            problem.operator.apply(x, q);
-            self.space.axpy(-T::ONE, q, r);
-        }
+        let [x, r, p, _] = split(memory, n).ok_or(shortage(n.saturating_mul(4), available))?;
+        self.right_hand_side_norm = initialize(&self.space, problem, initial, x, r)?;
         self.space.copy(r, p);
         self.residual_squared = self.space.dot(r, r);
         self.size = n;
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 
     /// One step, bounded in cost; call it after a start, with the same problem.
@@ -176,14 +165,6 @@ fn vectors<T>(memory: &mut [T], n: usize) -> Option<[&mut [T]; 4]> {
     Some([x, r, p, rest.get_mut(..n)?])
 }
 
-/// Refuses a start whose rᵀr overflows.
-pub(super) fn finite<T: Real>(residual_squared: T) -> Result<(), Error> {
-    if residual_squared.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Breakdown { what: "a finite square of the residual's norm", index: 0 })
-}
-
 impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T>> Iteration<T, LinearSystem<'_, T, A>>
     for Cg<T, B, S>
 {
@@ -205,9 +186,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T>> Iteration<T,
         let Some([x, _, _, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
             return T::MAX;
         };
-        problem.operator.apply(x, q);
-        self.space.xpby(problem.right_hand_side, -T::ONE, q);
-        guarded_norm(&self.space, q)
+        residual(&self.space, problem, x, q)
     }
 
     fn restart(&mut self, problem: &LinearSystem<'_, T, A>) -> Result<(), Error> {
@@ -218,6 +197,6 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T>> Iteration<T,
         self.space.copy(q, r);
         self.space.copy(q, p);
         self.residual_squared = self.space.dot(r, r);
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 }

@@ -1,8 +1,8 @@
-use super::iteration::{Iteration, guarded_norm, run, shortage};
+use super::iteration::{Iteration, guarded_norm, residual, run, set_iterate, shortage};
 use super::{PreconditionedSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real};
 use core::borrow::BorrowMut;
 
 /// GMRES(m): minimizes ‖b − Ax‖₂ over x₀ + M⁻¹Kₖ, restarted after m steps, A square.
@@ -151,12 +151,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         let required = Gmres::scalars(n, self.restart_length);
         let missing = shortage(required, memory.len());
         let Parts { solution, scratch, .. } = parts(memory, n, self.restart_length).ok_or(missing)?;
-        solution.fill(T::ZERO);
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, solution);
-        }
+        set_iterate(&self.space, initial, solution)?;
         self.space.copy(problem.right_hand_side, scratch);
         self.right_hand_side_norm = guarded_norm(&self.space, scratch);
         self.size = n;
@@ -176,13 +171,12 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         let n = problem.operator.rows();
         let Some(parts) = parts(self.memory.borrow_mut(), n, self.restart_length) else { return false };
         let Some(first) = parts.basis.get_mut(..n) else { return false };
-        if zero {
+        self.residual_norm = if zero {
             self.space.copy(problem.right_hand_side, first);
+            guarded_norm(&self.space, first)
         } else {
-            problem.operator.apply(parts.solution, first);
-            self.space.xpby(problem.right_hand_side, -T::ONE, first);
-        }
-        self.residual_norm = guarded_norm(&self.space, first);
+            residual(&self.space, &problem.system(), parts.solution, first)
+        };
         self.steps = 0;
         if self.residual_norm > T::ZERO {
             self.space.scale(T::ONE / self.residual_norm, first);

@@ -1,8 +1,9 @@
-//! What the methods share: the loop over steps, and the check of its result.
+//! What the methods share: the start, the residual, the loop over steps, and the check of its result.
 
-use super::{Report, Status, Step, Stop};
+use super::{LinearSystem, Report, Status, Step, Stop};
+use crate::linop::LinearOperator;
 use crate::space::Space;
-use crate::{Error, Real, check_finite};
+use crate::{Error, Real, check_finite, check_length};
 
 /// A started method.
 pub(super) trait Iteration<T, P: ?Sized> {
@@ -59,10 +60,7 @@ pub(super) fn run<T: Real, P: ?Sized>(
         if !residual_norm.is_finite() {
             return Err(Error::Breakdown { what: "a finite residual", index: iterations });
         }
-        // A column of zeros hides an entry that is not finite from the residual.
-        if check_finite("iterate", method.iterate()).is_err() {
-            return Err(Error::Breakdown { what: "a finite iterate", index: iterations });
-        }
+        check_iterate(method.iterate(), iterations)?;
         if residual_norm <= target {
             ending = Some(Status::Converged);
         } else if ending.is_none() {
@@ -85,6 +83,77 @@ pub(super) fn run<T: Real, P: ?Sized>(
         previous = residual_norm;
         method.restart(problem)?;
     }
+}
+
+/// Refuses an iterate that is not finite: a column of zeros hides such an entry from the residual.
+pub(super) fn check_iterate<T: Real>(iterate: &[T], iterations: usize) -> Result<(), Error> {
+    check_finite("iterate", iterate)
+        .map_err(|_| Error::Breakdown { what: "a finite iterate", index: iterations })
+}
+
+/// Refuses a residual whose square rᵀr overflows.
+pub(super) fn check_square<T: Real>(residual_squared: T) -> Result<(), Error> {
+    if residual_squared.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Breakdown { what: "a finite square of the residual's norm", index: 0 })
+}
+
+/// x ← the initial iterate, or 0.
+pub(super) fn set_iterate<T: Real>(
+    space: &impl Space<T>,
+    initial: Option<&[T]>,
+    x: &mut [T],
+) -> Result<(), Error> {
+    let Some(initial) = initial else {
+        x.fill(T::ZERO);
+        return Ok(());
+    };
+    check_length("initial iterate", initial.len(), x.len())?;
+    check_finite("initial iterate", initial)?;
+    space.copy(initial, x);
+    Ok(())
+}
+
+/// r ← b − Ax.
+fn compute_residual<T: Real, A: LinearOperator<T> + ?Sized>(
+    space: &impl Space<T>,
+    problem: &LinearSystem<'_, T, A>,
+    x: &[T],
+    r: &mut [T],
+) {
+    problem.operator.apply(x, r);
+    space.xpby(problem.right_hand_side, -T::ONE, r);
+}
+
+/// r ← b − Ax, and its norm.
+pub(super) fn residual<T: Real, A: LinearOperator<T> + ?Sized>(
+    space: &impl Space<T>,
+    problem: &LinearSystem<'_, T, A>,
+    x: &[T],
+    r: &mut [T],
+) -> T {
+    compute_residual(space, problem, x, r);
+    guarded_norm(space, r)
+}
+
+/// x ← the initial iterate, or 0, and r ← b − Ax; ‖b‖. Without an initial iterate there is no product.
+pub(super) fn initialize<T: Real, A: LinearOperator<T> + ?Sized>(
+    space: &impl Space<T>,
+    problem: &LinearSystem<'_, T, A>,
+    initial: Option<&[T]>,
+    x: &mut [T],
+    r: &mut [T],
+) -> Result<T, Error> {
+    set_iterate(space, initial, x)?;
+    space.copy(problem.right_hand_side, r);
+    let right_hand_side_norm = guarded_norm(space, r);
+    if initial.is_some() {
+        compute_residual(space, problem, x, r);
+    } else {
+        space.copy(problem.right_hand_side, r);
+    }
+    Ok(right_hand_side_norm)
 }
 
 /// The first K·n entries of the lent memory as K vectors of length n.

@@ -1,4 +1,4 @@
-use super::iteration::{guarded_norm, shortage};
+use super::iteration::{check_iterate, guarded_norm, residual, set_iterate, shortage};
 use super::{LinearSystem, Status, Step};
 use crate::linop::Adjoint;
 use crate::space::{Serial, Space};
@@ -204,12 +204,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
         let memory = self.memory.borrow_mut();
         let missing = shortage(Lsqr::scalars(m, n), memory.len());
         let Parts { x, u, .. } = parts(memory, m, n).ok_or(missing)?;
-        x.fill(T::ZERO);
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, x);
-        }
+        set_iterate(&self.space, initial, x)?;
         self.space.copy(problem.right_hand_side, u);
         self.right_hand_side_norm = guarded_norm(&self.space, u);
         self.operator_norm = T::ZERO;
@@ -223,14 +218,13 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
         let Some(Parts { x, v, u, .. }) = parts(self.memory.borrow_mut(), self.rows, self.size) else {
             return;
         };
-        if zero {
+        self.residual_norm = if zero {
             self.space.copy(problem.right_hand_side, u);
+            guarded_norm(&self.space, u)
         } else {
-            problem.operator.apply(x, u);
-            self.space.xpby(problem.right_hand_side, -T::ONE, u);
-        }
+            residual(&self.space, problem, x, u)
+        };
         problem.operator.apply_adjoint(u, v);
-        self.residual_norm = guarded_norm(&self.space, u);
         self.normal_residual_norm = guarded_norm(&self.space, v);
         self.solution_norm = self.space.norm2(x);
     }
@@ -367,6 +361,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
                 recurrence_iterations.get_or_insert(iterations);
             }
             self.compute_norms(problem, false);
+            check_iterate(self.solution(), iterations)?;
             let excess = self.excess(stop);
             if excess == T::ZERO {
                 ending = Some(Status::Converged);

@@ -1,9 +1,8 @@
-use super::conjugate_gradient::finite;
-use super::iteration::{Iteration, guarded_norm, run, shortage, split};
+use super::iteration::{Iteration, check_square, initialize, residual, run, shortage, split};
 use super::{PreconditionedSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real};
 use core::borrow::BorrowMut;
 
 /// Number of vectors of the workspace.
@@ -125,20 +124,9 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Minres<T, B, S> {
         let n = problem.operator.rows();
         let memory = self.memory.borrow_mut();
         let available = memory.len();
-        let [x, r, v, ..] =
+        let [x, r, ..] =
             split::<VECTORS, T>(memory, n).ok_or(shortage(n.saturating_mul(VECTORS), available))?;
-        let b = problem.right_hand_side;
-        self.space.copy(b, r);
-        self.space.copy(b, v);
-        self.right_hand_side_norm = guarded_norm(&self.space, v);
-        x.fill(T::ZERO);
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, x);
-            problem.operator.apply(x, v);
-            self.space.axpy(-T::ONE, v, r);
-        }
+        self.right_hand_side_norm = initialize(&self.space, &problem.system(), initial, x, r)?;
         self.size = n;
         self.begin(problem)
     }
@@ -158,7 +146,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Minres<T, B, S> {
         w1.fill(T::ZERO);
         w2.fill(T::ZERO);
         self.residual_squared = self.space.dot(r, r);
-        finite(self.residual_squared)?;
+        check_square(self.residual_squared)?;
         let squared = self.space.dot(u, v);
         if !(squared >= T::ZERO && squared.is_finite()) {
             return Err(Error::NotPositiveDefinite { index: 0 });
@@ -296,9 +284,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         let Some([x, r, ..]) = split::<2, T>(self.memory.borrow_mut(), n) else {
             return T::MAX;
         };
-        problem.operator.apply(x, r);
-        self.space.xpby(problem.right_hand_side, -T::ONE, r);
-        guarded_norm(&self.space, r)
+        residual(&self.space, &problem.system(), x, r)
     }
 
     fn restart(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> Result<(), Error> {

@@ -1,9 +1,8 @@
-use super::conjugate_gradient::finite;
-use super::iteration::{Iteration, guarded_norm, run, shortage, split};
+use super::iteration::{Iteration, check_square, initialize, residual, run, shortage, split};
 use super::{PreconditionedSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real};
 use core::borrow::BorrowMut;
 
 /// Preconditioned conjugate gradients for Ax = b, A and M symmetric positive definite.
@@ -95,24 +94,13 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> PreconditionedCg<T, B, S> {
         let n = problem.operator.rows();
         let memory = self.memory.borrow_mut();
         let available = memory.len();
-        let [x, r, p, q] = split(memory, n).ok_or(shortage(n.saturating_mul(4), available))?;
-        let b = problem.right_hand_side;
-        self.space.copy(b, r);
-        self.space.copy(b, q);
-        self.right_hand_side_norm = guarded_norm(&self.space, q);
-        x.fill(T::ZERO);
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, x);
-            problem.operator.apply(x, q);
-            self.space.axpy(-T::ONE, q, r);
-        }
+        let [x, r, p, _] = split(memory, n).ok_or(shortage(n.saturating_mul(4), available))?;
+        self.right_hand_side_norm = initialize(&self.space, &problem.system(), initial, x, r)?;
         p.fill(T::ZERO);
         self.residual_squared = self.space.dot(r, r);
         self.product = T::ZERO;
         self.size = n;
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 
     /// One step, bounded in cost; call it after a start, with the same problem.
@@ -204,9 +192,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         let Some([x, _, _, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
             return T::MAX;
         };
-        problem.operator.apply(x, q);
-        self.space.xpby(problem.right_hand_side, -T::ONE, q);
-        guarded_norm(&self.space, q)
+        residual(&self.space, &problem.system(), x, q)
     }
 
     fn restart(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> Result<(), Error> {
@@ -218,6 +204,6 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         p.fill(T::ZERO);
         self.residual_squared = self.space.dot(r, r);
         self.product = T::ZERO;
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 }

@@ -56,9 +56,14 @@ impl<'a, T: Real, A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>
         Self { operator, preconditioner, right_hand_side }
     }
 
+    /// The problem without its preconditioner.
+    pub(super) fn system(&self) -> LinearSystem<'a, T, A> {
+        LinearSystem { operator: self.operator, right_hand_side: self.right_hand_side }
+    }
+
     /// As [`LinearSystem::check_square`], and the shape of the preconditioner.
     pub(super) fn check_square(&self) -> Result<(), Error> {
-        LinearSystem { operator: self.operator, right_hand_side: self.right_hand_side }.check_square()?;
+        self.system().check_square()?;
         check_length("rows of the preconditioner", self.preconditioner.rows(), self.operator.rows())?;
         check_length("columns of the preconditioner", self.preconditioner.columns(), self.operator.rows())
     }

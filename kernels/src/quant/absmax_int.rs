@@ -1,20 +1,19 @@
-use super::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, magnitude};
+use super::{CodeMap, Freeze, Quantizer, Rule, SMALLEST_SCALE, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
-/// Symmetric integers of b bits: c = rne(fl(x·fl(Q/a))) with a = max|w|, Q = 2ᵇ⁻¹ − 1; value
-/// fl(fl(c·a)·fl(1/Q)).
+/// Symmetric integers of b bits: c = rne(fl(x·r)) with a = max|w|, Q = 2ᵇ⁻¹ − 1 and r = fl(Q/a), or r =
+/// fl(Q·fl(1/a)) by [`Rule::Processor`]; value fl(fl(c·a)·fl(1/Q)).
 ///
 /// Shapes: groups are rows of `row_length` weights; codes are two's complement bytes; one scale a row, a.
 /// Guarantees: |c| ≤ Q; ties go to even codes; see [the range](super#range). Cost: 3 flops a weight and 2n to
 /// find a. Source: b = 8 is the weight quantizer of LLM.int8() (T. Dettmers et al., 2022) as the package
-/// bitsandbytes writes it, with the quotient 127/a. On a processor its tensor library computes that quotient
-/// as fl(127·fl(1/a)): 35 of 16,384 tested groups of 64 differ there, in one or two codes. Other b are the
-/// same with another Q.
+/// bitsandbytes computes it; other b are the same with another Q. By the two rules 35 of 16,384 tested groups
+/// of 64 differ, in one or two codes.
 ///
 /// ```
-/// use quern_kernels::quant::{AbsmaxInt, Scheme};
-/// let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 3 });
+/// use quern_kernels::quant::{AbsmaxInt, Rule, Scheme};
+/// let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 3, rule: Rule::Kernel });
 /// let (mut codes, mut scales) = ([0; 3], [0.0]);
 /// scheme.quantize(&[0.5, -254.0, 3.0], &mut codes, &mut scales)?;
 /// assert_eq!((codes.map(|code| code as i8), scales), ([0, -127, 2], [254.0]));
@@ -27,6 +26,8 @@ pub struct AbsmaxInt {
     pub bits: u8,
     /// Weights a row, at least 1.
     pub row_length: usize,
+    /// How the reciprocal of the scale is rounded.
+    pub rule: Rule,
 }
 
 /// The code map of one row of [`AbsmaxInt`].
@@ -57,9 +58,10 @@ impl AbsmaxInt {
     /// [`Error::Dimension`], [`Error::NonFinite`]; [`Error::Setting`] for bits or weights out of range.
     ///
     /// ```
-    /// use quern_kernels::quant::AbsmaxInt;
+    /// use quern_kernels::quant::{AbsmaxInt, Rule};
     /// let mut codes = [0; 2];
-    /// let scale = AbsmaxInt { bits: 4, row_length: 2 }.quantize(&[1.0, -7.0], &mut codes)?;
+    /// let quantizer = AbsmaxInt { bits: 4, row_length: 2, rule: Rule::Kernel };
+    /// let scale = quantizer.quantize(&[1.0, -7.0], &mut codes)?;
     /// assert_eq!((scale, codes.map(|code| code as i8)), (7.0, [1, -7]));
     /// # Ok::<(), quern_kernels::Error>(())
     /// ```
@@ -106,7 +108,11 @@ impl Quantizer for AbsmaxInt {
         Ok([if scale < SMALLEST_SCALE {
             AbsmaxIntMap { largest, scale: 0.0, reciprocal: 0.0 }
         } else {
-            AbsmaxIntMap { largest, scale, reciprocal: largest / scale }
+            let reciprocal = match self.rule {
+                Rule::Kernel => largest / scale,
+                Rule::Processor => 1.0 / scale * largest,
+            };
+            AbsmaxIntMap { largest, scale, reciprocal }
         }])
     }
     #[inline]
@@ -151,7 +157,9 @@ mod tests {
 
     fn codes(bits: u8, weights: &[f32]) -> (f32, std::vec::Vec<i8>) {
         let mut codes = std::vec![0; weights.len()];
-        let scale = AbsmaxInt { bits, row_length: weights.len() }.quantize(weights, &mut codes).unwrap();
+        let scale = AbsmaxInt { bits, row_length: weights.len(), rule: Rule::Kernel }
+            .quantize(weights, &mut codes)
+            .unwrap();
         (scale, codes.iter().map(|&code| code as i8).collect())
     }
 
@@ -176,7 +184,7 @@ mod tests {
         assert_eq!(codes(8, &[SMALLEST_SCALE.next_below(), -1e-40]), (0.0, std::vec![0, 0]));
         assert_eq!(codes(8, &[SMALLEST_SCALE, 0.0]), (SMALLEST_SCALE, std::vec![127, 0]));
         assert_eq!(codes(8, &[]), (0.0, std::vec![]));
-        let scheme = AbsmaxInt { bits: 8, row_length: 2 };
+        let scheme = AbsmaxInt { bits: 8, row_length: 2, rule: Rule::Kernel };
         let refused = |weights: [f32; 2]| scheme.quantize(&weights, &mut [0; 2]).unwrap_err();
         assert_eq!(refused([0.0, f32::NAN]), Error::NonFinite { what: "weights", index: 1 });
         assert_eq!(refused([f32::NEG_INFINITY, 1.0]), Error::NonFinite { what: "weights", index: 0 });
@@ -186,7 +194,7 @@ mod tests {
             Err(Error::Dimension { what: "codes", expected: 1, found: 0 })
         );
         assert!(matches!(
-            AbsmaxInt { bits: 9, row_length: 1 }.quantize(&[1.0], &mut [0]),
+            AbsmaxInt { bits: 9, row_length: 1, rule: Rule::Kernel }.quantize(&[1.0], &mut [0]),
             Err(Error::Setting { name: "bits", .. })
         ));
     }

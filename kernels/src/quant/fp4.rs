@@ -1,4 +1,4 @@
-use super::{CodeMap, Freeze, Quantizer, SMALLEST_SCALE, magnitude};
+use super::{CodeMap, Freeze, Quantizer, Rule, SMALLEST_SCALE, magnitude};
 use crate::real::Float;
 use crate::{Error, check_length};
 
@@ -7,60 +7,48 @@ const MAGNITUDES: [f32; 8] = [0.0, 1.0 / 192.0, 2.0 / 3.0, 1.0, 1.0 / 3.0, 0.5, 
 /// The code of the m-th smallest magnitude.
 const FROM_RANK: [u8; 8] = [0, 1, 6, 7, 4, 5, 2, 3];
 
-/// Where a magnitude's cell ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Fp4Rule {
-    /// The decimal literals of the reference's graphics-card kernel. Five of the seven differ from the
-    /// midpoints by units in the last place.
-    #[default]
-    Kernel,
-    /// The midpoints of neighbouring magnitudes, as the reference computes them on a processor: fl((F +
-    /// F′)/2).
-    Midpoint,
-}
-
-impl Fp4Rule {
-    /// s₀..s₆; a last entry that no weight reaches makes a power of two of them.
-    #[inline]
-    fn thresholds(self) -> &'static [f32; 8] {
-        const KERNEL: [f32; 8] = [
-            0.002_604_17,
-            0.085_937_5,
-            0.208_333_33,
-            0.291_666_67,
-            0.416_666_7,
-            0.583_333,
-            0.833_333_3,
-            f32::INFINITY,
-        ];
-        const MIDPOINT: [f32; 8] = {
-            let mut thresholds = [f32::INFINITY; 8];
-            let mut m = 0;
-            while m < 7 {
-                let lower = MAGNITUDES[FROM_RANK[m] as usize];
-                let upper = MAGNITUDES[FROM_RANK[m + 1] as usize];
-                thresholds[m] = (lower + upper) / 2.0;
-                m += 1;
-            }
-            thresholds
-        };
-        match self {
-            Self::Kernel => &KERNEL,
-            Self::Midpoint => &MIDPOINT,
+/// s₀..s₆, where the cells of the magnitudes end; a last entry that no weight reaches makes a power of two of
+/// them. Five of the decimal literals of the reference's kernel differ from the midpoints by units in the last
+/// place.
+#[inline]
+fn thresholds(rule: Rule) -> &'static [f32; 8] {
+    const KERNEL: [f32; 8] = [
+        0.002_604_17,
+        0.085_937_5,
+        0.208_333_33,
+        0.291_666_67,
+        0.416_666_7,
+        0.583_333,
+        0.833_333_3,
+        f32::INFINITY,
+    ];
+    const MIDPOINTS: [f32; 8] = {
+        let mut thresholds = [f32::INFINITY; 8];
+        let mut m = 0;
+        while m < 7 {
+            let lower = MAGNITUDES[FROM_RANK[m] as usize];
+            let upper = MAGNITUDES[FROM_RANK[m + 1] as usize];
+            thresholds[m] = (lower + upper) / 2.0;
+            m += 1;
         }
+        thresholds
+    };
+    match rule {
+        Rule::Kernel => &KERNEL,
+        Rule::Processor => &MIDPOINTS,
     }
 }
 
 /// Floating point of 4 bits: with y = fl(x·fl(1/a)), m = #{j : |y| > sⱼ}; code FROMRANK\[m\], plus 8 if y <
 /// 0; value fl(±F·a).
 ///
+/// By [`Rule::Processor`] the sⱼ are midpoints, ties go to the lower value (|y| ≥ sⱼ for y < 0), and zero has
+/// the code 8 if y > 0 and 0 otherwise.
+///
 /// Shapes: groups of 64 consecutive weights, the last may be shorter; codes 0..15; one scale a group, a =
 /// max|w|. Guarantees: a dequantized group quantizes to the same bytes, but for the sign of zeros under code
 /// 8, which stands for −0 and quantizes to code 0; see [the range](super#range). Cost: 6n. Source: the
-/// package bitsandbytes, kernel `dQuantizeFP4`. On a processor the package uses midpoints, sends ties to the
-/// lower value on both sides of zero, and gives tiny positive weights the code of −0: with either rule 28 %
-/// of the tested groups differ there in some code.
+/// package bitsandbytes, its kernel `dQuantizeFP4` and its path on a processor.
 ///
 /// ```
 /// use quern_kernels::quant::Fp4;
@@ -71,8 +59,8 @@ impl Fp4Rule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Fp4 {
-    /// Where a magnitude's cell ends.
-    pub rule: Fp4Rule,
+    /// Where a magnitude's cell ends, and which code zero has.
+    pub rule: Rule,
 }
 
 /// The code map of one group of [`Fp4`].
@@ -80,7 +68,7 @@ pub struct Fp4 {
 pub struct Fp4Map {
     scale: f32,
     reciprocal: f32,
-    rule: Fp4Rule,
+    rule: Rule,
 }
 
 impl Fp4 {
@@ -102,18 +90,23 @@ impl Fp4 {
 }
 
 impl Fp4Map {
-    /// y, and m = #{j : |y| > sⱼ} by three comparisons.
+    /// Whether y is on the side of −0 or below it, and m by three comparisons.
     #[inline]
-    fn place(&self, x: f32) -> (f32, usize) {
+    fn place(&self, x: f32) -> (bool, usize) {
         let y = x * self.reciprocal;
-        let thresholds = self.rule.thresholds();
+        let thresholds = thresholds(self.rule);
+        let (below, ties_count) = match self.rule {
+            Rule::Kernel => (y < 0.0, false),
+            Rule::Processor => (y <= 0.0, y < 0.0),
+        };
         let mut m = 0;
         for step in [4, 2, 1] {
-            if y.abs() > thresholds[(m + step - 1) & 7] {
+            let threshold = thresholds[(m + step - 1) & 7];
+            if y.abs() > threshold || (ties_count && y.abs() == threshold) {
                 m += step;
             }
         }
-        (y, m & 7)
+        (below, m & 7)
     }
 }
 
@@ -153,24 +146,26 @@ impl Quantizer for Fp4 {
 impl CodeMap for Fp4Map {
     #[inline]
     fn code(&self, x: f32) -> u8 {
-        let (y, m) = self.place(x);
-        FROM_RANK[m] | if y < 0.0 { 8 } else { 0 }
+        let (below, m) = self.place(x);
+        let zero_above = self.rule == Rule::Processor && m == 0;
+        FROM_RANK[m] | if below != zero_above { 8 } else { 0 }
     }
     #[inline]
     fn rank(&self, x: f32) -> i32 {
-        let (y, m) = self.place(x);
-        if y < 0.0 { -1 - m as i32 } else { m as i32 }
+        let (below, m) = self.place(x);
+        if below { -1 - m as i32 } else { m as i32 }
     }
     fn ranks(&self) -> (i32, i32) {
         (-8, 7)
     }
     #[inline]
     fn border(&self, rank: i32) -> f32 {
-        let thresholds = self.rule.thresholds();
+        let thresholds = thresholds(self.rule);
         // Rank m ≥ 1 starts above s₍ₘ₋₁₎a, rank −1 − m at −sₘa, rank 0 at −0.
         match rank {
             1.. => thresholds[rank.wrapping_sub(1) as usize & 7] * self.scale,
-            0 => -0.0,
+            0 if self.rule == Rule::Kernel => -0.0,
+            0 => 0.0f32.next_above(),
             _ => -thresholds[rank.wrapping_add(1).unsigned_abs() as usize & 7] * self.scale,
         }
     }
@@ -194,7 +189,7 @@ mod tests {
 
     #[test]
     fn thresholds_have_the_bits_of_the_reference() {
-        let bits = Fp4Rule::Kernel.thresholds().map(f32::to_bits);
+        let bits = thresholds(Rule::Kernel).map(f32::to_bits);
         let expected = [
             0x3b2a_aab9,
             0x3db0_0000,
@@ -207,7 +202,7 @@ mod tests {
         ];
         assert_eq!(bits, expected);
         let differing =
-            Fp4Rule::Midpoint.thresholds().map(f32::to_bits).into_iter().zip(bits).filter(|(m, k)| m != k);
+            thresholds(Rule::Processor).map(f32::to_bits).into_iter().zip(bits).filter(|(m, k)| m != k);
         assert_eq!(differing.count(), 5);
         assert_eq!(MAGNITUDES[1].to_bits(), 0x3baa_aaab);
     }
@@ -231,8 +226,21 @@ mod tests {
     fn zeros_have_a_sign_only_if_the_scaled_weight_is_negative() {
         let [map] = Fp4::default().fit(&[-1.0]).unwrap();
         assert_eq!([0.0, -0.0, -1e-40, 1e-40].map(|x| map.code(x)), [0, 0, 8, 0]);
+        let [map] = Fp4 { rule: Rule::Processor }.fit(&[-1.0]).unwrap();
+        assert_eq!([0.0, -0.0, -1e-40, 1e-40].map(|x| map.code(x)), [0, 0, 0, 8]);
         // The product with the reciprocal of a large scale underflows to −0.
         let [map] = Fp4::default().fit(&[1e30]).unwrap();
         assert_eq!([-1e-40, -1e-10].map(|x| map.code(x)), [0, 8]);
+    }
+
+    #[test]
+    fn on_a_processor_ties_go_to_the_lower_value() {
+        let [map] = Fp4 { rule: Rule::Processor }.fit(&[1.0]).unwrap();
+        for (m, &threshold) in thresholds(Rule::Processor).iter().take(7).enumerate() {
+            assert_eq!(map.rank(threshold), m as i32);
+            assert_eq!(map.rank(threshold.next_above()), m as i32 + 1);
+            assert_eq!(map.rank(-threshold), -2 - m as i32);
+            assert_eq!(map.rank((-threshold).next_above()), -1 - m as i32);
+        }
     }
 }

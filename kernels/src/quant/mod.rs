@@ -33,14 +33,16 @@ pub mod ggml;
 mod nf4;
 mod noise;
 mod quantizer;
+mod rule;
 mod scheme;
 
 pub use absmax_int::{AbsmaxInt, AbsmaxIntMap};
 pub use asym_u8::{AsymU8, AsymU8Map};
-pub use fp4::{Fp4, Fp4Map, Fp4Rule};
+pub use fp4::{Fp4, Fp4Map};
 pub use nf4::{Nf4, Nf4Map};
 pub use noise::noise_defend;
 pub use quantizer::{CodeMap, Freeze, LARGEST_WEIGHT, Quantizer, SMALLEST_SCALE};
 pub(crate) use quantizer::{first_magnitude, magnitude};
+pub use rule::Rule;
 pub use scheme::Scheme;
 pub(crate) use scheme::{dispatch, groups, offset_index};

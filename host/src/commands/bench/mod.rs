@@ -1,5 +1,7 @@
-//! `quern bench`: speed on this machine, against others in the same run.
+//! `quern bench`: time on this machine, against the bytes that must move and against peers, in one run.
 
+mod cg;
+mod peer;
 mod train;
 
 use std::process::ExitCode;
@@ -7,22 +9,24 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Measures speed on this machine, against other programs in the same run.
+/// Measures time on this machine, against what the memory allows and against peers, in one run.
 #[derive(Args)]
 pub(crate) struct Bench {
     #[command(subcommand)]
-    work: Work,
+    what: What,
 }
 
 #[derive(Subcommand)]
-enum Work {
+enum What {
+    Cg(cg::Cg),
     Train(train::Train),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        match self.work {
-            Work::Train(train) => train.run(),
+        match self.what {
+            What::Cg(cg) => cg.run(),
+            What::Train(train) => train.run(),
         }
     }
 }

@@ -27,9 +27,9 @@ use crate::commands::output;
 Examples:
   quern bench train --python ~/venv/bin/python
   quern bench train --python ~/venv/bin/python --optimizer adam --batch 128 --json")]
-pub(crate) struct Train {
+pub(super) struct Train {
     /// A Python interpreter with PyTorch.
-    #[arg(long, value_name = "PATH", default_value = "python3")]
+    #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
     /// The optimizer.
     #[arg(long, value_enum, default_value = "sgd")]
@@ -86,7 +86,7 @@ const WIDTHS: [usize; 4] = [64, 128, 128, 10];
 const WARM_UP: u32 = 2;
 
 /// The same training in PyTorch: an epoch a line of input, its seconds and mean loss a line of output.
-const PEER: &str = include_str!("peer.py");
+const PEER: &str = include_str!("peers/train.py");
 
 /// Epochs of one program.
 #[derive(Default, Serialize)]
@@ -132,7 +132,7 @@ struct Document {
 }
 
 impl Train {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(super) fn run(self) -> Result<ExitCode> {
         let samples = digits()?;
         let net = Mlp::new(&WIDTHS, Activation::Relu)?;
         let method = self.optimizer.method();
@@ -274,11 +274,13 @@ impl Peer {
                 bench.batch.to_string(),
             ])
             .args(WIDTHS.map(|width| width.to_string()))
+            .env("OMP_NUM_THREADS", "1")
+            .env("MKL_NUM_THREADS", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("--python: cannot start {}", python.display()))?;
+            .with_context(|| format!("cannot start {}", python.display()))?;
         let (requests, answers) = (process.stdin.take(), process.stdout.take());
         let (Some(requests), Some(answers)) = (requests, answers) else {
             bail!("cannot speak with {}", python.display())

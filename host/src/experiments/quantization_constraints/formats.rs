@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::Result;
 use quern_kernels::prox::quant_cell::{Backoff, CellSettings, Soundness, cells, verify_backoff};
 use quern_kernels::quant::audit::{Comparison, Fnv1a64, compare, median_half_width};
-use quern_kernels::quant::{AbsmaxInt, Fp4, Nf4, Scheme, ggml, noise_defend};
+use quern_kernels::quant::{AbsmaxInt, Fp4, Nf4, Rule, Scheme, ggml, noise_defend};
 use quern_kernels::random::Key;
 
 use super::training::{Cell, WIDTHS, network};
@@ -25,7 +25,7 @@ pub(super) enum Quantizer {
 impl Quantizer {
     fn scheme(self, row_length: usize) -> Scheme {
         match self {
-            Self::Int(bits) => Scheme::Int(AbsmaxInt { bits, row_length }),
+            Self::Int(bits) => Scheme::Int(AbsmaxInt { bits, row_length, rule: Rule::Kernel }),
             Self::Nf4 => Scheme::Nf4(Nf4),
             Self::Fp4 => Scheme::Fp4(Fp4::default()),
             Self::Q8_0 => Scheme::Q8_0(ggml::Q8_0),

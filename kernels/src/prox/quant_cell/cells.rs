@@ -57,8 +57,8 @@ pub enum Soundness {
 ///
 /// ```
 /// use quern_kernels::prox::quant_cell::{CellSettings, Soundness, cells};
-/// use quern_kernels::quant::{AbsmaxInt, Scheme};
-/// let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 3 });
+/// use quern_kernels::quant::{AbsmaxInt, Rule, Scheme};
+/// let scheme = Scheme::Int(AbsmaxInt { bits: 8, row_length: 3, rule: Rule::Kernel });
 /// let (mut lower, mut upper) = ([0.0; 3], [0.0; 3]);
 /// let sound = cells(&scheme, &CellSettings::default(), &[127.0, 2.2, 3.0], &mut lower, &mut upper)?;
 /// assert_eq!(sound, Soundness::Exact);

@@ -1,0 +1,66 @@
+//! `quern bench`: what it prints, and what it refuses. No time is asserted.
+
+use quern_tests::command_line::quern;
+
+#[test]
+fn cg_prints_a_row_for_each_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "bench",
+        "cg",
+        "--side",
+        "40",
+        "--iterations",
+        "5",
+        "--repetitions",
+        "1",
+        "--threads",
+        "1,2",
+        "--json",
+    ];
+    let document = quern(folder.path(), &arguments).json();
+    assert_eq!(document["unknowns"], 1600);
+    // 5·40² − 4·40 entries of 12 bytes, 1601 row pointers of 4, 10 vectors.
+    assert_eq!(document["bytes_per_iteration"], (8000 - 160) * 12 + 1601 * 4 + 1600 * 80);
+    let rows = document["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["threads"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    for row in rows {
+        assert!(row["seconds_per_iteration"].as_f64().unwrap() > 0.0);
+        assert!(row["share_of_copy_bandwidth"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = |iterations, more: &[&str]| {
+        let small = [
+            "bench",
+            "cg",
+            "--side",
+            "10",
+            "--repetitions",
+            "1",
+            "--threads",
+            "1",
+            "--iterations",
+            iterations,
+        ];
+        quern(folder.path(), &[&small[..], more].concat())
+    };
+    bench("2", &["--python", "no-such-python"]).refuses("cannot start no-such-python");
+    bench("2", &["--eigen", ".", "--compiler", "no-such-compiler"]).refuses("cannot start no-such-compiler");
+    // Ten points a side are solved in fewer iterations than these.
+    bench("5000", &[]).refuses("did not advance");
+    quern(folder.path(), &["bench", "cg", "--threads", "0"])
+        .refuses("--threads: expected numbers of at least 1");
+}
+
+#[test]
+fn training_needs_an_interpreter_with_pytorch() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = |python: &str| quern(folder.path(), &["bench", "train", "--epochs", "1", "--python", python]);
+    bench("no-such-python").refuses("cannot start no-such-python");
+    // A program that says nothing has no PyTorch.
+    bench("true").refuses("true has no PyTorch; in an environment of its own: pip install torch");
+}
