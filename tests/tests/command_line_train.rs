@@ -110,7 +110,7 @@ fn a_real_label_is_a_regression_in_its_own_unit() {
 fn a_rate_that_diverges_converges_under_the_guard() {
     let folder = tempfile::tempdir().unwrap();
     let digits = digits();
-    let wild = ["--data", &digits, "--layers", "64,16,10", "--optimizer", "sgd", "--learning-rate", "30"];
+    let wild = ["--data", &digits, "--layers", "64,16,10", "--optimizer", "sgd", "--learning-rate", "10"];
     let run =
         |guard| train(folder.path(), &[&wild[..], &["--epochs", "12", "--json", "--guard", guard]].concat());
     for guard in ["off", "watch"] {
