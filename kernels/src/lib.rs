@@ -5,8 +5,8 @@
 //!
 //! 1. [`real`] scalars and elementary functions · [`blas`] vectors and dense matrices · [`random`]
 //!    counter-based generators and distributions
-//! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
-//!    · [`sort`] sorting and selection
+//! 2. [`ad`] derivatives by dual numbers · [`space`] where vectors live · [`linop`] linear operators · [`factor`]
+//!    factorizations · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
 //!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
@@ -26,6 +26,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod ad;
 pub mod blas;
 mod error;
 pub mod factor;

@@ -8,6 +8,8 @@
 //! | [`SymmetricCsr`] | sparse and symmetric, only the lower triangle stored: half the memory |
 //! | [`Stencil5`], [`Stencil7`] | −Δ on a rectangle or a box with Dirichlet boundary, nothing stored |
 //! | [`Diagonal`], [`Identity`] | what their names say; also preconditioners |
+//! | [`GaussNewton`] | a mean of rank-one matrices, such as the Hessian of least squares at a solution |
+//! | [`HessianDual`], [`HessianFd`] | the Hessian of a loss: exact by dual numbers, or by differences of gradients |
 //! | [`Sum`], [`Product`], [`Scaled`], [`Transposed`] | composed of others |
 //!
 //! An operator checks its own shape and entries once, when it is made.
@@ -16,6 +18,8 @@ mod compose;
 mod csr;
 mod dense;
 mod diagonal;
+mod gauss_newton;
+mod hessian;
 mod stencil;
 mod symmetric_csr;
 
@@ -23,6 +27,8 @@ pub use compose::{Product, Scaled, Sum, Transposed};
 pub use csr::Csr;
 pub use dense::{Dense, FixedDense};
 pub use diagonal::{Diagonal, Identity};
+pub use gauss_newton::GaussNewton;
+pub use hessian::{HessianDual, HessianFd};
 pub use stencil::{Stencil5, Stencil7};
 pub use symmetric_csr::SymmetricCsr;
 

@@ -17,7 +17,7 @@ use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAss
 
 /// A real number, to the precision of its type.
 ///
-/// Implemented by `f32`, `f64` and [`Fast`]. Comparison is that of the value; nothing is fused and nothing is
+/// Implemented by `f32`, `f64`, [`Fast`] and [`Dual`](crate::ad::Dual). Comparison is that of the value; nothing is fused and nothing is
 /// reassociated.
 pub trait Real:
     Copy
@@ -50,7 +50,7 @@ pub trait Real:
 
     /// The nearest number of this type.
     fn from_f64(value: f64) -> Self;
-    /// The value as `f64`, exact for every type of this crate.
+    /// The value as `f64`, exact for every type of this crate; that of a dual number is without its tangent.
     fn to_f64(self) -> f64;
     /// Whether the value is neither NaN nor infinite.
     fn is_finite(self) -> bool;
