@@ -9,7 +9,9 @@
 //!    factorizations · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
 //!    · [`quant`] quantizers
-//! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
+//! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
+//!    · [`quant`] quantizers
+//! 4. [`optim`] gradient methods · [`stability`] of stochastic gradient descent · [`nn`] layers · [`loss`] losses
 //!
 //! # Contract
 //!
@@ -42,6 +44,7 @@ pub mod real;
 pub mod sort;
 pub mod space;
 pub mod spectrum;
+pub mod stability;
 
 pub use error::{Error, check_finite, check_length};
 pub use real::Real;
