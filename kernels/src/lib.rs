@@ -9,8 +9,6 @@
 //!    factorizations · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
 //!    · [`quant`] quantizers
-//! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
-//!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`stability`] of stochastic gradient descent · [`nn`] layers · [`loss`] losses
 //!
 //! # Contract
