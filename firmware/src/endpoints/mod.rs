@@ -77,7 +77,9 @@ mod quant;
 mod quant_cell;
 mod random;
 mod real;
+mod risk;
 mod sort;
+mod spectrum;
 
 /// Every family's table. The first is in every part.
 const FAMILIES: &[&[&[Endpoint]]] = &here([
@@ -96,6 +98,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    spectrum::ENDPOINTS,
+    risk::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

@@ -15,7 +15,9 @@ pub mod quant;
 pub mod quant_cell;
 pub mod random;
 pub mod real;
+pub mod risk;
 pub mod sort;
+pub mod spectrum;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -51,6 +53,8 @@ fn family(kernel: &str) -> Option<Family> {
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
         "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
         "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
+        "spectrum" => Family { arguments: spectrum::arguments, cost_cases: spectrum::cost_cases },
+        "risk" => Family { arguments: risk::arguments, cost_cases: risk::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })
