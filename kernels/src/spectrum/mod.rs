@@ -66,9 +66,10 @@ fn normalized<T: Real>(space: &impl Space<T>, start: &[T], q: &mut [T]) -> Resul
     check_finite("start vector", start)?;
     space.copy(start, q);
     // Two factors: the squares of entries of any size would over- or underflow.
-    space.scale(T::ONE / blas::norm_infinity(q), q);
+    let largest = blas::norm_infinity(q);
+    space.scale(T::ONE / largest, q);
     space.scale(T::ONE / space.norm2(q), q);
-    if check_finite("start vector", q).is_err() {
+    if largest == T::ZERO || check_finite("start vector", q).is_err() {
         return Err(Error::Breakdown { what: "the start vector", index: 0 });
     }
     Ok(())
