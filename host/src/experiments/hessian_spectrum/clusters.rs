@@ -103,9 +103,19 @@ pub(super) fn by_count(bench: &Bench<'_>, findings: &mut Findings) -> Result<()>
             findings.checks.push(Check::new(check, COVARIANCE, share, Bound::Equal(1.0)));
         }
         if activation == Activation::Tanh && loss == ScalarLoss::Squared {
-            let rest = runs.iter().flatten().map(|run| run.rest).fold(0.0, f64::max);
+            let rests: Vec<f64> = runs.iter().flatten().map(|run| run.rest).collect();
+            let above = rests.iter().filter(|rest| **rest > 0.005).count();
+            let rest = rests.iter().copied().fold(0.0, f64::max);
             let check = format!("{name}: largest ‖H − G‖₂/λ₁");
-            findings.checks.push(Check::new(check, COVARIANCE, rest, Bound::AtMost(0.005)));
+            findings.checks.push(
+                Check::new(check, COVARIANCE, rest, Bound::AtMost(0.005)).remark_on_failure(|| {
+                    format!(
+                        "{above} of {} runs lie above the bound, which is the largest figure that a float64 prototype \
+                         met with other seeds; the rest falls with the residuals, and the training is not at its end",
+                        rests.len()
+                    )
+                }),
+            );
             let count = runs.iter().flatten().count();
             let negative = runs.iter().flatten().filter(|run| run.hessian.smallest < 0.0).count();
             let check = format!("{name}: share of runs with a negative eigenvalue");
@@ -231,7 +241,11 @@ pub(super) fn by_noise(bench: &Bench<'_>, findings: &mut Findings) -> Result<()>
             largest / smallest,
             Bound::AtMost(1.7 / 1.3),
         )
-        .remark("a float64 prototype found λ₄ between 1.3 and 1.7 over this range"),
+        .remark(format!(
+            "a float64 prototype found λ₄ between 1.3 and 1.7 over this range; mean λ₅ rises by a factor of {} \
+             meanwhile",
+            short(fifth[3] / fifth[0])
+        )),
     );
     let rising = fifth.windows(2).filter(|pair| pair[1] > pair[0]).count();
     findings.checks.push(Check::new(

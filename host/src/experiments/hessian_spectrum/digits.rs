@@ -267,7 +267,9 @@ fn report(outcomes: &[Outcome], findings: &mut Findings) -> Result<()> {
         let mut density = vec![0.0; grid.len()];
         gaussian_density(nodes, weights, width, &grid, &mut density)?;
         let highest = density.iter().copied().fold(0.0, f64::max);
-        let points = grid.into_iter().zip(density).filter(|&(_, density)| density > 1e-7 * highest).collect();
+        // The axis is logarithmic: between the peaks the density falls to nothing.
+        let points =
+            grid.into_iter().zip(density.iter().map(|density| density.max(1e-7 * highest))).collect();
         series.push(Series::new(format!("h = {units}"), points));
     }
     findings.tables.push(table);

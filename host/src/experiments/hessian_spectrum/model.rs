@@ -7,7 +7,8 @@ use quern_kernels::nn::{Activation, Curvature, EmpiricalRisk, ScalarLoss, Scalar
 use quern_kernels::optim::{Optimizer, Sgd, SgdSettings};
 use quern_kernels::random::{Key, below, fill_rademacher};
 use quern_kernels::spectrum::{
-    PowerIteration, PowerStop, bulk_statistics, gap_count, householder_tridiagonal, tridiagonal_eigen,
+    Lanczos, Reorthogonalization, bulk_statistics, gap_count, householder_tridiagonal, ritz_values,
+    tridiagonal_eigen,
 };
 
 /// d.
@@ -167,12 +168,18 @@ pub(super) fn train(problem: Problem, key: Key) -> Result<Trained> {
     let rest = Sum::new(hessian, Scaled::new(-1.0, covariance)?, vec![0.0; n])?;
     let mut signs = vec![0.0; n];
     fill_rademacher(start, 0, &mut signs);
-    let stop = PowerStop { relative_tolerance: 1e-2, max_iterations: 300 };
-    let rest = PowerIteration::new(vec![0.0; PowerIteration::scalars(n)]).dominant(&rest, &signs, &stop)?;
+    // The eigenvalues of the rest come in pairs of opposite sign, which a power iteration cannot tell apart.
+    let (steps, form) = (40.min(n), Reorthogonalization::Full);
+    let mut process = Lanczos::new(vec![0.0; Lanczos::scalars(n, steps, form)], steps, form)?;
+    let k = process.run(&rest, &signs)?;
+    let (mut values, mut residuals, mut memory) = (vec![0.0; k], vec![0.0; k], vec![0.0; k]);
+    let (diagonal, off_diagonal) = (process.diagonal(), process.off_diagonal());
+    ritz_values(diagonal, off_diagonal, &mut values, &mut residuals, &mut memory)?;
+    let rest = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     Ok(Trained {
         problem,
         loss: risk.value(&parameters)?,
-        rest: rest.value.abs() / spectrum.values[0],
+        rest: rest / spectrum.values[0],
         hessian: spectrum,
         covariance_outliers,
     })
