@@ -42,6 +42,20 @@ fn quantization_constraints_reproduces() {
 }
 
 #[test]
+fn hessian_spectrum_reproduces() {
+    let experiment = experiments::find("hessian-spectrum").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    println!("{:#?}", failing(&findings));
+    let known: [&str; 0] = [];
+    assert!(failing(&findings).iter().all(|name| known.contains(name)), "{:?}", failing(&findings));
+    // Not the threads but the seed decides.
+    let again = experiment.run(&Settings { threads: 1, ..SETTINGS }, &Progress::silent()).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&findings).unwrap());
+}
+
+#[test]
 fn the_demonstration_learns_and_keeps_its_bytes() {
     let findings = quantization_constraints::demo(&SETTINGS, &Progress::silent()).unwrap();
     well_formed(&findings);

@@ -79,8 +79,10 @@ mod quant;
 mod quant_cell;
 mod random;
 mod real;
+mod risk;
 mod schedule;
 mod sort;
+mod spectrum;
 mod stability;
 
 /// Every family's table. The first is in every part.
@@ -104,6 +106,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     ad::ENDPOINTS,
     hessian::ENDPOINTS,
     stability::ENDPOINTS,
+    spectrum::ENDPOINTS,
+    risk::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

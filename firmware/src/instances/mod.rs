@@ -1,5 +1,6 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 
@@ -18,7 +19,11 @@ pub struct Instance {
 }
 
 /// Every instance, in the order of the specifications.
-pub const ALL: &[Instance] = &here([quantization_constraints::INSTANCE, sgd_dynamical_stability::INSTANCE]);
+pub const ALL: &[Instance] = &here([
+    quantization_constraints::INSTANCE,
+    hessian_spectrum::INSTANCE,
+    sgd_dynamical_stability::INSTANCE,
+]);
 
 /// The instances, those of other parts without their code.
 const fn here<const N: usize>(mut instances: [Instance; N]) -> [Instance; N] {

@@ -4,6 +4,7 @@
 //! and pages.
 
 mod findings;
+pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
 
@@ -55,7 +56,8 @@ pub struct Settings {
 }
 
 /// Every experiment, in the order of the specifications.
-pub const ALL: &[&dyn Experiment] = &[&quantization_constraints::QuantizationConstraints];
+pub const ALL: &[&dyn Experiment] =
+    &[&quantization_constraints::QuantizationConstraints, &hessian_spectrum::HessianSpectrum];
 
 /// The experiment of this slug.
 pub fn find(slug: &str) -> Option<&'static dyn Experiment> {

@@ -17,8 +17,10 @@ pub mod quant;
 pub mod quant_cell;
 pub mod random;
 pub mod real;
+pub mod risk;
 pub mod schedule;
 pub mod sort;
+pub mod spectrum;
 pub mod stability;
 
 use proptest::prelude::*;
@@ -61,6 +63,8 @@ fn family(kernel: &str) -> Option<Family> {
         "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
         "ad" => Family { arguments: ad::arguments, cost_cases: ad::cost_cases },
         "stability" => Family { arguments: stability::arguments, cost_cases: stability::cost_cases },
+        "spectrum" => Family { arguments: spectrum::arguments, cost_cases: spectrum::cost_cases },
+        "risk" => Family { arguments: risk::arguments, cost_cases: risk::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })

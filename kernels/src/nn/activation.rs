@@ -54,4 +54,18 @@ impl Activation {
             Self::Tanh => T::ONE - a * a,
         }
     }
+
+    /// φ″(z), from the value a = φ(z) alone: 0, 0, −2a(1 − a²). Cost: at most 4 flops.
+    ///
+    /// ```
+    /// use quern_kernels::nn::Activation;
+    /// assert_eq!(Activation::Tanh.curvature(0.5), -0.75);
+    /// ```
+    #[inline]
+    pub fn curvature<T: Real>(self, a: T) -> T {
+        match self {
+            Self::Linear | Self::Relu => T::ZERO,
+            Self::Tanh => -(a + a) * (T::ONE - a * a),
+        }
+    }
 }

@@ -7,16 +7,25 @@
 //! unit are contiguous. The same memory read column-major is the transposed matrix, which is what the
 //! products here walk. Losses stand in [`loss`](crate::loss): they replace the outputs by their gradient, and
 //! the backward pass replaces the activations by theirs.
+//!
+//! [`ScalarNetwork`] has two layers and one output; [`EmpiricalRisk`] is its loss on samples, with gradients and with
+//! Hessian and Gauss–Newton products written out.
 
 mod activation;
 mod dense;
 mod diagonal_linear;
+mod empirical_risk;
 mod mlp;
 mod products;
+mod scalar_loss;
+mod scalar_network;
 mod two_layer_relu;
 
 pub use activation::Activation;
 pub use dense::Dense;
 pub use diagonal_linear::DiagonalLinear;
+pub use empirical_risk::{Curvature, EmpiricalRisk, RiskCurvature};
 pub use mlp::Mlp;
+pub use scalar_loss::ScalarLoss;
+pub use scalar_network::ScalarNetwork;
 pub use two_layer_relu::TwoLayerRelu;

@@ -7,7 +7,8 @@
 //! | one eigenpair, warm-started | [`PowerIteration`] | 2n |
 //! | a few of the largest size, with vectors, in less memory | [`power_deflated`] | 2n, and kn for the vectors |
 //! | all of a symmetric tridiagonal matrix | [`tridiagonal_eigen`] | in place |
-//! | all of a dense symmetric matrix | [`jacobi_eigen`] | in place, n² for vectors |
+//! | all of a dense symmetric matrix, small | [`jacobi_eigen`] | in place, n² for vectors |
+//! | the same, large, without vectors | [`householder_tridiagonal`], [`tridiagonal_eigen`] | in place |
 //! | singular values of a dense matrix, with vectors | [`jacobi_svd`] | in place, n² for the right ones |
 //! | density of all eigenvalues of an operator | [`stochastic_quadrature`], [`gaussian_density`] | 4n + 3m |
 //! | how many stand apart from the bulk | [`gap_count`], [`bulk_statistics`] | none |
@@ -16,6 +17,7 @@
 //! approximate those of the operator, the outermost ones first.
 
 mod density;
+mod householder;
 mod jacobi;
 mod lanczos;
 mod outliers;
@@ -25,6 +27,7 @@ mod singular;
 mod tridiagonal;
 
 pub use density::{gaussian_density, stochastic_quadrature, stochastic_quadrature_scalars};
+pub use householder::householder_tridiagonal;
 pub use jacobi::jacobi_eigen;
 pub use lanczos::{Lanczos, Reorthogonalization};
 pub use outliers::{Bulk, Gap, bulk_statistics, gap_count};
@@ -63,9 +66,10 @@ fn normalized<T: Real>(space: &impl Space<T>, start: &[T], q: &mut [T]) -> Resul
     check_finite("start vector", start)?;
     space.copy(start, q);
     // Two factors: the squares of entries of any size would over- or underflow.
-    space.scale(T::ONE / blas::norm_infinity(q), q);
+    let largest = blas::norm_infinity(q);
+    space.scale(T::ONE / largest, q);
     space.scale(T::ONE / space.norm2(q), q);
-    if check_finite("start vector", q).is_err() {
+    if largest == T::ZERO || check_finite("start vector", q).is_err() {
         return Err(Error::Breakdown { what: "the start vector", index: 0 });
     }
     Ok(())

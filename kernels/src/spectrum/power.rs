@@ -64,7 +64,8 @@ pub struct PowerReport<T> {
 /// Shapes: A symmetric n×n, v of n entries. Guarantees: λ and the residual belong to the vector that is
 /// returned; the vector is kept, so that a slowly changing operator is followed at one product a step. A
 /// start vector without a component along the sought eigenvector does not find it but by rounding. Cost: a
-/// step is one product and 9n flops; 2n scalars lent. Converges by |λ₂ − σ|/|λ₁ − σ| a step.
+/// step is one product and 9n flops; 2n scalars lent. Converges by |λ₂ − σ|/|λ₁ − σ| a step: not at all where
+/// two eigenvalues ±λ are the farthest, whose mixture has any quotient between them and a residual to match.
 ///
 /// Source: R. von Mises, H. Pollaczek-Geiringer, Praktische Verfahren der Gleichungsauflösung, 1929; B. N.
 /// Parlett, The Symmetric Eigenvalue Problem, section 4.2. Departure: what is stored beside v is the residual

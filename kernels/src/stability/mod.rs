@@ -13,6 +13,7 @@
 //! | estimate Tr H and ‖H‖_F from products | [`hutchinson`] |
 //! | how much the samples' Hessians differ | [`nonuniformity`] |
 //! | how the noise is aligned with the curvature | [`alignment`] |
+//! | whether two minima are joined by a straight line without a barrier | [`line_barrier`] |
 //!
 //! The conditions are necessary, not sufficient, and concern a minimum: a ratio above 1 proves that SGD cannot stay
 //! there; early in training it is a hint. With residuals that do not vanish, the mean of gᵢgᵢᵀ is not the Hessian:
@@ -26,6 +27,7 @@ mod alignment;
 mod batch;
 mod guard;
 mod hutchinson;
+mod line_barrier;
 mod nonuniformity;
 mod ratios;
 mod threshold;
@@ -35,6 +37,7 @@ pub use alignment::alignment;
 pub use batch::{Sampling, batch_factor};
 pub use guard::{Action, Guard, GuardReport, GuardSettings, Policy, Verdict};
 pub use hutchinson::{Estimate, Moments, hutchinson};
+pub use line_barrier::{Barrier, line_barrier};
 pub use nonuniformity::nonuniformity;
 pub use ratios::{Curvature, Ratios, ratios};
 pub use threshold::{LinearizedSgd, Threshold, ThresholdReport, ThresholdStatus};

@@ -11,18 +11,18 @@ use crate::training::DIGITS;
 const FILE_NAME: &str = "digits.csv.gz";
 
 /// Pixels of an image.
-pub(super) const PIXELS: usize = SIDE * SIDE;
+pub(in crate::experiments) const PIXELS: usize = SIDE * SIDE;
 const SIDE: usize = 8;
 /// Every so many-th image is for testing.
 const TEST_EVERY: usize = 5;
 
 /// Images with their labels.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Samples {
+pub(in crate::experiments) struct Samples {
     /// 64 numbers from 0 to 1 an image, row by row.
-    pub(super) pixels: Vec<f32>,
+    pub(in crate::experiments) pixels: Vec<f32>,
     /// A class from 0 to 9 an image.
-    pub(super) labels: Vec<u32>,
+    pub(in crate::experiments) labels: Vec<u32>,
 }
 
 impl Samples {
@@ -75,14 +75,14 @@ impl Samples {
 }
 
 /// Training and test images.
-pub(super) struct Digits {
-    pub(super) train: Samples,
+pub(in crate::experiments) struct Digits {
+    pub(in crate::experiments) train: Samples,
     pub(super) test: Samples,
 }
 
 impl Digits {
     /// The shipped images, or those of a file in the same format, or of such a file in a folder.
-    pub(super) fn load(path: Option<&Path>) -> Result<Self> {
+    pub(in crate::experiments) fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::read(DIGITS, "the shipped digits") };
         let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;

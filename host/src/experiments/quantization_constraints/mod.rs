@@ -6,7 +6,7 @@
 //! between a model and its quantized self that this training finds.
 
 mod audit;
-mod data;
+pub(super) mod data;
 mod defence;
 mod demo;
 mod detector;
