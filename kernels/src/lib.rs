@@ -9,6 +9,7 @@
 //!    · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
+//! 5. [`pde`] discrete differential equations
 //!
 //! # Contract
 //!
@@ -33,6 +34,7 @@ pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod pde;
 pub mod prox;
 pub mod quant;
 pub mod random;

@@ -23,6 +23,7 @@ pub use compose::{Product, Scaled, Sum, Transposed};
 pub use csr::Csr;
 pub use dense::{Dense, FixedDense};
 pub use diagonal::{Diagonal, Identity};
+pub(crate) use stencil::Grid;
 pub use stencil::{Stencil5, Stencil7};
 pub use symmetric_csr::SymmetricCsr;
 
