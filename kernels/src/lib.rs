@@ -7,7 +7,8 @@
 //!    counter-based generators and distributions
 //! 2. [`space`] where vectors live · [`linop`] linear operators · [`factor`] factorizations
 //!    · [`sort`] sorting and selection
-//! 3. [`krylov`] iterative linear solvers · [`prox`] projections and proximal maps · [`quant`] quantizers
+//! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
+//!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
 //! 5. [`pde`] discrete differential equations
 //!
@@ -41,6 +42,7 @@ pub mod random;
 pub mod real;
 pub mod sort;
 pub mod space;
+pub mod spectrum;
 
 pub use error::{Error, check_finite, check_length};
 pub use real::Real;
