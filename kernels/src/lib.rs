@@ -9,7 +9,7 @@
 //!    · [`sort`] sorting and selection
 //! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
 //!    · [`quant`] quantizers
-//! 4. [`optim`] gradient methods · [`nn`] layers · [`loss`] losses
+//! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`nn`] layers · [`loss`] losses
 //! 5. [`pde`] discrete differential equations
 //!
 //! # Contract
@@ -40,6 +40,7 @@ pub mod prox;
 pub mod quant;
 pub mod random;
 pub mod real;
+pub mod schedule;
 pub mod sort;
 pub mod space;
 pub mod spectrum;

@@ -36,7 +36,7 @@ impl<const N: usize> NormalizedStep<N> {
         if !(regularization > 0.0 && regularization.is_finite()) {
             return Err(Error::Setting { name: "regularization", expected: "above 0" });
         }
-        let descent = Sgd::new(SgdSettings { learning_rate: step_length, momentum: 0.0 }, [])?;
+        let descent = Sgd::new(SgdSettings { learning_rate: step_length, ..SgdSettings::default() }, [])?;
         Ok(Self { descent, step_length, regularization, gradient: [0.0; N] })
     }
 }

@@ -77,6 +77,7 @@ mod quant;
 mod quant_cell;
 mod random;
 mod real;
+mod schedule;
 mod sort;
 
 /// Every family's table. The first is in every part.
@@ -91,6 +92,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    schedule::ENDPOINTS,
     sort::ENDPOINTS,
     prox::ENDPOINTS,
     linop::ENDPOINTS,

@@ -9,6 +9,9 @@ endpoints! {
     "optim/adam" => adam;
     "optim/projected_step" => projected_step;
     "optim/stationarity" => stationarity;
+    "optim/proximal_step" => proximal_step;
+    "optim/clip_norm" => clip_norm;
+    "optim/clip_values" => clip_values;
 }
 
 /// A step a row of gradients.
@@ -16,9 +19,10 @@ fn steps<T: Scalar>(optimizer: &mut impl Optimizer<T>, w: &mut [T], gradients: &
     gradients.chunks(w.len().max(1)).try_for_each(|gradient| optimizer.step(w, gradient))
 }
 
-/// η, μ, w, gradients, one after the other → w.
+/// η, μ, whether Nesterov's (0 or 1), w, gradients, one after the other → w.
 fn sgd<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
-    let settings = SgdSettings { learning_rate: call.scalar::<T>()?, momentum: call.scalar()? };
+    let (learning_rate, momentum) = (call.scalar::<T>()?, call.scalar()?);
+    let settings = SgdSettings { learning_rate, momentum, nesterov: call.integer()? != 0 };
     let w = call.vector::<T>()?;
     let gradients = call.vector::<T>()?;
     let mut sgd = Sgd::new(settings, call.lend::<T>(w.len())?)?;
@@ -44,7 +48,7 @@ fn adam<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
 
 /// η, w, g, l, u → w.
 fn projected_step<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
-    let settings = SgdSettings { learning_rate: call.scalar::<T>()?, momentum: T::ZERO };
+    let settings = SgdSettings { learning_rate: call.scalar::<T>()?, ..SgdSettings::default() };
     let w = call.vector::<T>()?;
     let gradient = call.vector::<T>()?;
     let lower = call.vector::<T>()?;
@@ -62,4 +66,33 @@ fn stationarity<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     let upper = call.vector::<T>()?;
     let distance = call.measure(|| optim::stationarity(w, gradient, lower, upper))?;
     call.answer_scalar(distance)
+}
+
+/// η, λ, w, g → w.
+fn proximal_step<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let settings = SgdSettings { learning_rate: call.scalar::<T>()?, ..SgdSettings::default() };
+    let weight = call.scalar::<T>()?;
+    let w = call.vector::<T>()?;
+    let gradient = call.vector::<T>()?;
+    let mut sgd = Sgd::new(settings, [])?;
+    call.measure(|| optim::proximal_step(&mut sgd, w, gradient, weight))?;
+    call.answer_vector(w)
+}
+
+/// g, c → g, the factor (1 where g was left as it was).
+fn clip_norm<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let gradient = call.vector::<T>()?;
+    let limit = call.scalar::<T>()?;
+    let factor = call.measure(|| optim::clip_norm(gradient, limit))?;
+    call.answer_vector(gradient)?;
+    call.answer_scalar(factor.unwrap_or(T::ONE))
+}
+
+/// g, c → g, how many entries changed.
+fn clip_values<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let gradient = call.vector::<T>()?;
+    let limit = call.scalar::<T>()?;
+    let changed = call.measure(|| optim::clip_values(gradient, limit))?;
+    call.answer_vector(gradient)?;
+    call.answer_size(changed)
 }

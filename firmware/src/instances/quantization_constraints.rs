@@ -129,7 +129,7 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, scheme: &Scheme, seed: u64) -> Resu
         let u: T = uniform_at(initial, index);
         *weight = T::from_f64(INITIAL_BOUND) * (u + u - T::ONE);
     }
-    let settings = SgdSettings { learning_rate: T::from_f64(LEARNING_RATE), momentum: T::ZERO };
+    let settings = SgdSettings { learning_rate: T::from_f64(LEARNING_RATE), ..SgdSettings::default() };
     let mut sgd = Sgd::new(settings, [])?;
     for step in 0..STEPS {
         batch.draw(step * BATCH as u64, |_| 0);

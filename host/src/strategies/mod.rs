@@ -15,6 +15,7 @@ pub mod quant;
 pub mod quant_cell;
 pub mod random;
 pub mod real;
+pub mod schedule;
 pub mod sort;
 
 use proptest::prelude::*;
@@ -45,6 +46,7 @@ fn family(kernel: &str) -> Option<Family> {
         "quant" => Family { arguments: quant::arguments, cost_cases: quant::cost_cases },
         "quant_cell" => Family { arguments: quant_cell::arguments, cost_cases: quant_cell::cost_cases },
         "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
+        "schedule" => Family { arguments: schedule::arguments, cost_cases: schedule::cost_cases },
         "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
         "sort" => Family { arguments: sort::arguments, cost_cases: sort::cost_cases },

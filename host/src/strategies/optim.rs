@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::nn::spoiled;
 use super::{Arguments, CostCase, Numbers, number, ramp, vector};
+use crate::place::Argument;
 
 /// The arguments of this family's kernels.
 pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usize) -> Option<Arguments> {
@@ -13,16 +14,17 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
     let decay = || prop_oneof![6 => 0.0..0.999f64, 2 => Just(0.0), 1 => Just(0.9), 1 => Just(1.0)];
     let steps = move || (0..=longest, 1..=3_usize).prop_flat_map(|(n, steps)| (vector(n), vector(n * steps)));
     Some(match kernel {
-        "optim/sgd" => {
-            spoiled((rate(), decay(), steps()).prop_map(move |(rate, momentum, (w, gradients))| {
+        "optim/sgd" => spoiled((rate(), decay(), 0..=1_i64, steps()).prop_map(
+            move |(rate, momentum, nesterov, (w, gradients))| {
                 vec![
                     numbers.scalar(rate),
                     numbers.scalar(momentum),
+                    Argument::Integer(nesterov),
                     numbers.vector(w),
                     numbers.vector(gradients),
                 ]
-            }))
-        }
+            },
+        )),
         "optim/adam" => spoiled(
             (rate(), decay(), decay(), 1e-8..1e-3f64, prop_oneof![Just(0.0), 0.0..0.1f64], steps()).prop_map(
                 move |(rate, beta1, beta2, epsilon, weight_decay, (w, gradients))| {
@@ -42,6 +44,27 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
         "optim/stationarity" => spoiled(
             in_a_box(longest).prop_map(move |vectors| vectors.map(|values| numbers.vector(values)).to_vec()),
         ),
+        "optim/proximal_step" => spoiled(
+            (
+                rate(),
+                prop_oneof![0.0..2.0f64, Just(0.0)],
+                (0..=longest).prop_flat_map(|n| (vector(n), vector(n))),
+            )
+                .prop_map(move |(rate, weight, (w, gradient))| {
+                    let mut arguments = [rate, weight].map(|value| numbers.scalar(value)).to_vec();
+                    arguments.extend([w, gradient].map(|values| numbers.vector(values)));
+                    arguments
+                }),
+        ),
+        "optim/clip_norm" | "optim/clip_values" => {
+            let limit = prop_oneof![8 => 1e-3..20.0f64, 1 => Just(1e-40), 1 => Just(0.0)];
+            // Entries whose squares, and whose norm, may overflow.
+            let size = prop_oneof![6 => Just(1.0), 1 => Just(1e25), 1 => Just(f64::from(f32::MAX) / 8.0)];
+            spoiled((vector(0..=longest), limit, size).prop_map(move |(gradient, limit, size)| {
+                let gradient = gradient.into_iter().map(|g| g * size).collect();
+                vec![numbers.vector(gradient), numbers.scalar(limit)]
+            }))
+        }
         _ => return None,
     })
 }
@@ -68,7 +91,18 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
     let constant = |n, value| numbers.vector(vec![value; n]);
     let scalars = |values: &[f64]| values.iter().map(|&value| numbers.scalar(value)).collect::<Vec<_>>();
     let (settings, vectors) = match kernel {
-        "optim/sgd" => (vec![0.01, 0.9], vec![vector(64), vector(64)]),
+        "optim/sgd" => {
+            let momentum = |nesterov| {
+                let mut arguments = scalars(&[0.01, 0.9]);
+                arguments.extend([Argument::Integer(nesterov), vector(64), vector(64)]);
+                arguments
+            };
+            return vec![CostCase::new("64", momentum(0)), CostCase::new("64-nesterov", momentum(1))];
+        }
+        "optim/clip_norm" | "optim/clip_values" => {
+            return vec![CostCase::new("64", vec![vector(64), numbers.scalar(0.5)])];
+        }
+        "optim/proximal_step" => (vec![0.1, 0.5], vec![vector(64), vector(64)]),
         "optim/adam" => (vec![0.001, 0.9, 0.999, 1e-8, 0.0], vec![vector(64), vector(64)]),
         "optim/projected_step" => {
             (vec![0.1], vec![vector(64), vector(64), constant(64, -0.5), constant(64, 0.5)])

@@ -92,17 +92,6 @@ impl<T: Real, B: BorrowMut<[T]>> Adam<T, B> {
         self.moments.borrow_mut().fill(T::ZERO);
         self.powers = (T::ONE, T::ONE);
     }
-
-    /// Goes on with another learning rate.
-    ///
-    /// # Errors
-    /// [`Error::Setting`]; then the old one stays.
-    pub fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error> {
-        let settings = AdamSettings { learning_rate, ..self.settings };
-        settings.validate()?;
-        self.settings = settings;
-        Ok(())
-    }
 }
 
 impl<T: Real, B: BorrowMut<[T]>> Adam<T, B> {
@@ -151,6 +140,17 @@ impl<T: Real, B: BorrowMut<[T]>> Optimizer<T> for Adam<T, B> {
         }
         check_finite("moments", self.moments.borrow())?;
         check_finite("parameters", parameters)
+    }
+
+    fn learning_rate(&self) -> T {
+        self.settings.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error> {
+        let settings = AdamSettings { learning_rate, ..self.settings };
+        settings.validate()?;
+        self.settings = settings;
+        Ok(())
     }
 }
 

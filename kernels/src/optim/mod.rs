@@ -2,14 +2,20 @@
 //!
 //! An [`Optimizer`] turns a gradient into a step: [`Sgd`] with or without momentum, [`Adam`] with or without
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
-//! far a point of the box is from a minimum over it.
+//! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
+//! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
+//! [`schedule`](crate::schedule).
 
 mod adam;
+mod clip;
 mod projected;
+mod proximal;
 mod sgd;
 
 pub use adam::{Adam, AdamSettings};
+pub use clip::{clip_norm, clip_values};
 pub use projected::{projected_step, stationarity};
+pub use proximal::proximal_step;
 pub use sgd::{Sgd, SgdSettings};
 
 use crate::{Error, Real, check_finite, check_length};
@@ -22,6 +28,15 @@ pub trait Optimizer<T> {
     /// [`Error::Dimension`] if a length differs from that of the state; [`Error::NonFinite`] if an argument
     /// is not finite (then nothing has moved), or the state or the moved parameters overflow.
     fn step(&mut self, parameters: &mut [T], gradient: &[T]) -> Result<(), Error>;
+
+    /// η of the next step.
+    fn learning_rate(&self) -> T;
+
+    /// Goes on with another learning rate.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; then the old one stays.
+    fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error>;
 }
 
 /// Refuses a gradient of another length, and what is not finite.

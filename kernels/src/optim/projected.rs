@@ -13,7 +13,7 @@ use crate::{Error, Real, check_finite, check_length};
 ///
 /// ```
 /// use quern_kernels::optim::{Sgd, SgdSettings, projected_step};
-/// let mut sgd = Sgd::new(SgdSettings { learning_rate: 1.0, momentum: 0.0 }, [])?;
+/// let mut sgd = Sgd::new(SgdSettings { learning_rate: 1.0, ..SgdSettings::default() }, [])?;
 /// let mut w = [0.0, 0.0];
 /// projected_step(&mut sgd, &mut w, &[5.0, -0.5], &[-1.0, -1.0], &[1.0, 1.0])?;
 /// assert_eq!(w, [-1.0, 0.5]);

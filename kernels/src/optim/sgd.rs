@@ -11,12 +11,14 @@ pub struct SgdSettings<T> {
     pub learning_rate: T,
     /// μ in [0, 1); 0 for none.
     pub momentum: T,
+    /// Whether the step goes on from where the velocity leads, as Nesterov's does, and not from w.
+    pub nesterov: bool,
 }
 
 impl<T: Real> Default for SgdSettings<T> {
     /// η = 0.01, μ = 0.
     fn default() -> Self {
-        Self { learning_rate: T::from_f64(0.01), momentum: T::ZERO }
+        Self { learning_rate: T::from_f64(0.01), momentum: T::ZERO, nesterov: false }
     }
 }
 
@@ -34,15 +36,17 @@ impl<T: Real> SgdSettings<T> {
     }
 }
 
-/// Gradient descent with heavy-ball momentum: v ← μv + g, w ← w − ηv.
+/// Gradient descent with momentum: v ← μv + g, then w ← w − ηv (heavy ball) or w ← w − η(g + μv) (Nesterov).
 ///
 /// Shapes: the state lent is v, as long as w; with μ = 0 it is not read and may be empty. Cost of a step: 4n
-/// flops, 2n without momentum; n lent scalars. Source: B. T. Polyak, Some methods of speeding up the
-/// convergence of iteration methods, 1964, with the learning rate outside of the recursion.
+/// flops, 6n with Nesterov's momentum, 2n without momentum; n lent scalars. Source: B. T. Polyak, Some
+/// methods of speeding up the convergence of iteration methods, 1964; I. Sutskever et al., On the importance
+/// of initialization and momentum in deep learning, 2013, equations (3) and (4), w standing for θ + μv there.
+/// Departure: the learning rate is outside of the recursion, so that changing it does not rescale v.
 ///
 /// ```
 /// use quern_kernels::optim::{Optimizer, Sgd, SgdSettings};
-/// let mut sgd = Sgd::new(SgdSettings { learning_rate: 0.5, momentum: 0.0 }, [])?;
+/// let mut sgd = Sgd::new(SgdSettings { learning_rate: 0.5, ..SgdSettings::default() }, [])?;
 /// let mut w = [1.0, -2.0];
 /// sgd.step(&mut w, &[2.0, -2.0])?;
 /// assert_eq!(w, [0.0, -1.0]);
@@ -71,23 +75,12 @@ impl<T: Real, B: BorrowMut<[T]>> Sgd<T, B> {
     pub fn start(&mut self) {
         self.velocity.borrow_mut().fill(T::ZERO);
     }
-
-    /// Goes on with another learning rate.
-    ///
-    /// # Errors
-    /// [`Error::Setting`]; then the old one stays.
-    pub fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error> {
-        let settings = SgdSettings { learning_rate, ..self.settings };
-        settings.validate()?;
-        self.settings = settings;
-        Ok(())
-    }
 }
 
 impl<T: Real, B: BorrowMut<[T]>> Optimizer<T> for Sgd<T, B> {
     fn step(&mut self, parameters: &mut [T], gradient: &[T]) -> Result<(), Error> {
         check_step(parameters, gradient)?;
-        let SgdSettings { learning_rate, momentum } = self.settings;
+        let SgdSettings { learning_rate, momentum, nesterov } = self.settings;
         if momentum == T::ZERO {
             for (w, &g) in parameters.iter_mut().zip(gradient) {
                 *w -= learning_rate * g;
@@ -95,12 +88,31 @@ impl<T: Real, B: BorrowMut<[T]>> Optimizer<T> for Sgd<T, B> {
         } else {
             let velocity = self.velocity.borrow_mut();
             check_length("velocity", velocity.len(), parameters.len())?;
-            for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
-                *v = momentum * *v + g;
-                *w -= learning_rate * *v;
+            let moving = parameters.iter_mut().zip(gradient).zip(velocity);
+            if nesterov {
+                for ((w, &g), v) in moving {
+                    *v = momentum * *v + g;
+                    *w -= learning_rate * (g + momentum * *v);
+                }
+            } else {
+                for ((w, &g), v) in moving {
+                    *v = momentum * *v + g;
+                    *w -= learning_rate * *v;
+                }
             }
         }
         check_finite("parameters", parameters)
+    }
+
+    fn learning_rate(&self) -> T {
+        self.settings.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: T) -> Result<(), Error> {
+        let settings = SgdSettings { learning_rate, ..self.settings };
+        settings.validate()?;
+        self.settings = settings;
+        Ok(())
     }
 }
 
@@ -110,12 +122,15 @@ mod tests {
 
     #[test]
     fn momentum_accumulates_a_constant_gradient() {
-        let mut sgd = Sgd::new(SgdSettings { learning_rate: 1.0, momentum: 0.5 }, [7.0]).unwrap();
-        let mut w = [0.0];
-        // v = 1, 1.5, 1.75.
-        for expected in [-1.0, -2.5, -4.25] {
-            sgd.step(&mut w, &[1.0]).unwrap();
-            assert_eq!(w, [expected]);
+        // v = 1, 1.5, 1.75; g + μv = 1.5, 1.75, 1.875.
+        for (nesterov, ends) in [(false, [-1.0, -2.5, -4.25]), (true, [-1.5, -3.25, -5.125])] {
+            let mut sgd =
+                Sgd::new(SgdSettings { learning_rate: 1.0, momentum: 0.5, nesterov }, [7.0]).unwrap();
+            let mut w = [0.0];
+            for expected in ends {
+                sgd.step(&mut w, &[1.0]).unwrap();
+                assert_eq!(w, [expected]);
+            }
         }
     }
 
@@ -124,10 +139,11 @@ mod tests {
         for settings in
             [(0.0, 0.0), (f64::NAN, 0.0), (f64::INFINITY, 0.0), (1.0, 1.0), (1.0, -0.1), (1.0, f64::NAN)]
         {
-            let settings = SgdSettings { learning_rate: settings.0, momentum: settings.1 };
+            let settings = SgdSettings { learning_rate: settings.0, momentum: settings.1, nesterov: false };
             assert!(matches!(Sgd::new(settings, [0.0]), Err(Error::Setting { .. })));
         }
-        let mut sgd = Sgd::new(SgdSettings { learning_rate: 1.0, momentum: 0.5 }, [0.0; 1]).unwrap();
+        let settings = SgdSettings { learning_rate: 1.0, momentum: 0.5, nesterov: true };
+        let mut sgd = Sgd::new(settings, [0.0; 1]).unwrap();
         let mut w = [0.0; 2];
         assert!(matches!(sgd.step(&mut w, &[0.0; 2]), Err(Error::Dimension { what: "velocity", .. })));
         assert!(matches!(sgd.step(&mut w, &[0.0; 1]), Err(Error::Dimension { what: "gradient", .. })));
@@ -137,6 +153,7 @@ mod tests {
             sgd.step(&mut [-f64::MAX], &[f64::MAX]),
             Err(Error::NonFinite { what: "parameters", index: 0 })
         );
-        assert!(sgd.set_learning_rate(-1.0).is_err() && sgd.set_learning_rate(0.1).is_ok());
+        assert!(sgd.set_learning_rate(0.1).is_ok() && sgd.set_learning_rate(-1.0).is_err());
+        assert_eq!(sgd.learning_rate(), 0.1);
     }
 }
