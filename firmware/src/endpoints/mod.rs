@@ -64,6 +64,7 @@ macro_rules! endpoints {
 
 mod application;
 mod blas;
+mod convolution;
 mod factor;
 mod incomplete_cholesky;
 mod krylov;
@@ -72,6 +73,7 @@ mod linop;
 mod loss;
 mod nn;
 mod optim;
+mod pde;
 mod prox;
 mod quant;
 mod quant_cell;
@@ -90,6 +92,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     quant::ENDPOINTS,
     quant_cell::ENDPOINTS,
     nn::ENDPOINTS,
+    convolution::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
     schedule::ENDPOINTS,
@@ -98,6 +101,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    pde::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

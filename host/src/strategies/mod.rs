@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod blas;
+pub mod convolution;
 pub mod factor;
 pub mod krylov;
 pub mod link;
@@ -10,6 +11,7 @@ pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod pde;
 pub mod prox;
 pub mod quant;
 pub mod quant_cell;
@@ -38,6 +40,9 @@ fn family(kernel: &str) -> Option<Family> {
         _ if kernel.starts_with("factor/incomplete_cholesky") => {
             Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases }
         }
+        _ if convolution::holds(kernel) => {
+            Family { arguments: convolution::arguments, cost_cases: convolution::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
@@ -53,6 +58,7 @@ fn family(kernel: &str) -> Option<Family> {
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
         "linop" => Family { arguments: linop::arguments, cost_cases: linop::cost_cases },
         "krylov" => Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases },
+        "pde" => Family { arguments: pde::arguments, cost_cases: pde::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })
