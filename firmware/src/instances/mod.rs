@@ -1,5 +1,6 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod deep_conjugate_directions;
 pub mod quantization_constraints;
 
 use crate::{Call, CallError, Part};
@@ -17,7 +18,7 @@ pub struct Instance {
 }
 
 /// Every instance, in the order of the specifications.
-pub const ALL: &[Instance] = &here([quantization_constraints::INSTANCE]);
+pub const ALL: &[Instance] = &here([quantization_constraints::INSTANCE, deep_conjugate_directions::INSTANCE]);
 
 /// The instances, those of other parts without their code.
 const fn here<const N: usize>(mut instances: [Instance; N]) -> [Instance; N] {

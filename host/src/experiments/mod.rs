@@ -3,6 +3,7 @@
 //! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files
 //! and pages.
 
+pub mod deep_conjugate_directions;
 mod findings;
 mod progress;
 pub mod quantization_constraints;
@@ -55,7 +56,10 @@ pub struct Settings {
 }
 
 /// Every experiment, in the order of the specifications.
-pub const ALL: &[&dyn Experiment] = &[&quantization_constraints::QuantizationConstraints];
+pub const ALL: &[&dyn Experiment] = &[
+    &quantization_constraints::QuantizationConstraints,
+    &deep_conjugate_directions::DeepConjugateDirections,
+];
 
 /// The experiment of this slug.
 pub fn find(slug: &str) -> Option<&'static dyn Experiment> {

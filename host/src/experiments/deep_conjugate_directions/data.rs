@@ -40,14 +40,6 @@ impl RitzPairs {
             .try_for_each(|(vector, coefficients)| lanczos.ritz_vector(coefficients, vector))?;
         Ok(Self { values: all.split_off(dropped), vectors })
     }
-
-    /// The `count` pairs of smallest value.
-    pub(super) fn smallest(mut self, count: usize) -> Self {
-        let n = self.vectors.len() / self.values.len().max(1);
-        self.values.truncate(count);
-        self.vectors.truncate(n * count);
-        self
-    }
 }
 
 /// `count` right-hand sides of unit length, one after the other: b = Σ cⱼvⱼ over m = n/4 Ritz vectors, cⱼ normal

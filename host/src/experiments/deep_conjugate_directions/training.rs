@@ -106,12 +106,9 @@ pub(super) fn train(
         permutation(&mut order_key.child(epoch as u32).stream(), &mut order)?;
         let mut sum = 0.0;
         for batch in order.chunks(BATCH) {
-            workers[..batch.len()]
-                .par_iter_mut()
-                .zip(batch)
-                .try_for_each(|(worker, &index)| {
-                    worker.run(&net, operator, &parameters, training[index as usize])
-                })?;
+            workers[..batch.len()].par_iter_mut().zip(batch).try_for_each(|(worker, &index)| {
+                worker.run(&net, operator, &parameters, training[index as usize])
+            })?;
             gradient.fill(0.0);
             for worker in &workers[..batch.len()] {
                 for (gradient, part) in gradient.iter_mut().zip(&worker.gradient) {
