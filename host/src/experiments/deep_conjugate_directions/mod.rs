@@ -55,7 +55,7 @@ impl Experiment for DeepConjugateDirections {
         pool.install(|| {
             let [training_key, test_key, box_key] = Key::from_seed(settings.seed).split();
             let sizes = match settings.scale {
-                Scale::Quick => Sizes { side: 16, channels: 8, plan: Plan { samples: 400, epochs: 12 } },
+                Scale::Quick => Sizes { side: 16, channels: 8, plan: Plan { samples: 600, epochs: 20 } },
                 Scale::Full => Sizes { side: 32, channels: 8, plan: Plan { samples: 2000, epochs: 40 } },
             };
             let trained = train_square(sizes, training_key, progress)?;
