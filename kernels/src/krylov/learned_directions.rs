@@ -38,11 +38,12 @@ impl<T: Real> DirectionSettings<T> {
 /// Each step takes q = f(r/‖r‖), made a unit vector; for the last k directions p, newest first,
 /// q ← q − p⟨q, Ap⟩/⟨p, Ap⟩; then θ = ⟨q, r⟩/⟨q, Aq⟩, x ← x + θq, r ← r − θAq. Every tenth step r is b − Ax
 /// computed afresh. If |⟨q, r⟩| ≤ τ‖q‖‖r‖, or less than a thousandth of q is left, q = r/‖r‖ takes its place
-/// and is made conjugate in the same way.
+/// and is made conjugate in the same way; where rounding leaves nothing of that either, the stored directions
+/// are forgotten.
 ///
 /// Shapes: A n×n; b, x, and what f reads and writes of length n. Guarantees: whatever f writes, NaN included,
-/// the error in the norm of A never grows but for rounding, and with τ > 0 it falls in every step by the
-/// factor √(1 − τ²/κ) at least; with f(r) = r and k ≥ 1 the iterates are those of
+/// the error in the norm of A never grows but for rounding, and falls in every step by the factor √(1 − τ²/κ)
+/// at least, or by that of steepest descent; with f(r) = r and k ≥ 1 the iterates are those of
 /// [`Cg`](super::Cg), with f = c·A⁻¹ one step is enough; scaling b by a power of two scales x, bit for bit,
 /// until numbers leave the normal range. f depends on the residual's direction alone: without the safeguard a
 /// direction orthogonal to r would come again for ever. On a grid with solid cells f must return zeros there.
@@ -216,7 +217,12 @@ impl<T: Real, B: BorrowMut<[T]>, F: FnMut(&[T], &mut [T]), S: Space<T>> LearnedD
         if !accepted {
             self.safeguarded = self.safeguarded.saturating_add(1);
             space.copy(unit, q);
-            previous.conjugate(q);
+            let enough = previous.conjugate(q) >= T::from_f64(LEAST_LEFT);
+            // Only rounding puts the residual into the span of directions it is orthogonal to.
+            if !enough {
+                space.copy(unit, q);
+                (self.stored, self.next) = (0, 0);
+            }
         }
         // ⟨q, r⟩ of the residual itself: that of the unit vector would lose a rounding.
         let along = space.dot(q, r);
