@@ -145,6 +145,7 @@ proptest! {
         number in 0..4usize,
     ) {
         let (operator, n) = (lower(&matrix), b.len());
+        prop_assume!(n > 0);
         // Eigenvectors of the smallest eigenvalues.
         let eigen = nalgebra::DMatrix::from_vec(n, n, matrix.dense(true)).symmetric_eigen();
         let mut order: Vec<usize> = (0..n).collect();

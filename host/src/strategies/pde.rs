@@ -18,8 +18,8 @@ pub fn solid(count: usize) -> impl Strategy<Value = Vec<u8>> + Clone {
 
 /// The arguments of this family's kernels.
 pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usize) -> Option<Arguments> {
-    // Arguments, the lower triangle and an answer of a quarter of the memory.
-    let most = (memory_bytes / (11 * (numbers.bytes() + 4) + 8)).min(200);
+    // The answer, six numbers and five indices a cell, fits into a quarter of the memory.
+    let most = ((memory_bytes / 4).saturating_sub(40) / (6 * numbers.bytes() + 20)).min(200);
     match kernel {
         "pde/poisson5" => Some(poisson::<2>(numbers, most.isqrt())),
         "pde/poisson7" => Some(poisson::<3>(numbers, (most as f64).cbrt() as usize)),

@@ -182,7 +182,7 @@ impl<T: Real, B: BorrowMut<[T]>, F: FnMut(&[T], &mut [T]), S: Space<T>> LearnedD
         finite(self.residual_norm)
     }
 
-    /// One step, bounded in cost by two calls of f's cost and five products; call it after a start, with the
+    /// One step, bounded in cost: one call of f, at most two products with A; call it after a start, with the
     /// same problem.
     pub fn step<A: LinearOperator<T>>(&mut self, problem: &LinearSystem<'_, T, A>) -> Step {
         let n = problem.operator.rows();

@@ -246,8 +246,7 @@ impl Tile {
         cut
     }
 
-    /// The tile's cells with their neighbours in the layer `above` − 1 + its own; zeros beyond the rim. None
-    /// if there is no such layer.
+    /// The tile's cells with their neighbours, in a layer of a channel; zeros beyond the rim.
     #[inline(always)]
     fn window<T: Real>(&self, channel: &[T], layer: usize) -> Window<T> {
         let Self { width, height, left, top, .. } = *self;
@@ -286,7 +285,8 @@ fn copy_lanes<T: Real>(from: &[T], to: &mut [T; TILE]) {
 #[inline(always)]
 fn each_window<T: Real>(extent: Extent, source: &[T], mut visit: impl FnMut(Tile, usize, usize, &Window<T>)) {
     let ([width, height, depth], cells) = (extent.sides(), extent.cells());
-    if cells == 0 {
+    // Without a channel there is no memory that bounds the sides.
+    if cells == 0 || source.is_empty() {
         return;
     }
     for layer in 0..depth {
@@ -496,5 +496,7 @@ mod tests {
         let none = Convolution { extent: Extent::Plane([0, 7]), ..layer };
         assert_eq!(none.forward(&[1.0; 9], &[1.0], &[], &mut []), Ok(()));
         assert_eq!(none.backward_parameters(&[], &[], &mut [1.0; 9], &mut [1.0]), Ok(()));
+        let empty = Convolution { inputs: 0, outputs: 0, extent: Extent::Plane([usize::MAX, 1]), ..layer };
+        assert_eq!(empty.forward::<f64>(&[], &[], &[], &mut []), Ok(()));
     }
 }
