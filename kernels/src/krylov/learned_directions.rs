@@ -1,3 +1,4 @@
+use super::direction_ring::{Parts, Previous, newest_first};
 use super::iteration::{Iteration, guarded_norm, run, shortage};
 use super::{LinearSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
@@ -307,70 +308,6 @@ impl<T: Real, B: BorrowMut<[T]>, F: FnMut(&[T], &mut [T]), S: Space<T>> LearnedD
         let (curvatures, pairs) = rest.split_at_checked(k).unwrap_or_default();
         newest_first(pairs, curvatures, n, self.stored, self.next)
     }
-}
-
-/// The lent memory.
-struct Parts<'a, T> {
-    x: &'a mut [T],
-    r: &'a mut [T],
-    q: &'a mut [T],
-    product: &'a mut [T],
-    curvatures: &'a mut [T],
-    pairs: &'a mut [T],
-}
-
-impl<'a, T> Parts<'a, T> {
-    fn split(memory: &'a mut [T], n: usize, k: usize) -> Option<Self> {
-        let (x, rest) = memory.split_at_mut_checked(n)?;
-        let (r, rest) = rest.split_at_mut_checked(n)?;
-        let (q, rest) = rest.split_at_mut_checked(n)?;
-        let (product, rest) = rest.split_at_mut_checked(n)?;
-        let (curvatures, rest) = rest.split_at_mut_checked(k)?;
-        let pairs = rest.get_mut(..n.checked_mul(2)?.checked_mul(k)?)?;
-        Some(Self { x, r, q, product, curvatures, pairs })
-    }
-}
-
-/// The stored directions.
-struct Previous<'a, T, S> {
-    space: &'a S,
-    curvatures: &'a [T],
-    pairs: &'a [T],
-    n: usize,
-    stored: usize,
-    next: usize,
-}
-
-impl<T: Real, S: Space<T>> Previous<'_, T, S> {
-    /// Makes q conjugate to the stored directions, newest first; the length that is left.
-    fn conjugate(&self, q: &mut [T]) -> T {
-        for (p, image, curvature) in newest_first(self.pairs, self.curvatures, self.n, self.stored, self.next)
-        {
-            let share = self.space.dot(q, image) / curvature;
-            self.space.axpy(-share, p, q);
-        }
-        self.space.norm2(q)
-    }
-}
-
-/// The stored triples p, Ap, ⟨p, Ap⟩: a ring, `next` being the oldest once it is full.
-fn newest_first<'a, T: Real>(
-    pairs: &'a [T],
-    curvatures: &'a [T],
-    n: usize,
-    stored: usize,
-    next: usize,
-) -> impl Iterator<Item = (&'a [T], &'a [T], T)> + use<'a, T> {
-    let of_size = n.saturating_mul(2).max(1);
-    let triples = move |first: usize, end: usize| {
-        let curvatures = curvatures.get(first..end).unwrap_or_default();
-        let pairs = pairs.get(first.saturating_mul(of_size)..end.saturating_mul(of_size)).unwrap_or_default();
-        pairs.chunks_exact(of_size).zip(curvatures).rev()
-    };
-    triples(0, next.min(stored)).chain(triples(next, stored)).filter_map(move |(pair, &curvature)| {
-        let (p, image) = pair.split_at_checked(n)?;
-        Some((p, image, curvature))
-    })
 }
 
 /// The norm of r, whose square is known unless it left the normal range.

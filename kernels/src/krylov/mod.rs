@@ -25,6 +25,7 @@
 
 mod conjugate_gradient;
 mod deflated_cg;
+mod direction_ring;
 mod gmres;
 mod iteration;
 mod learned_directions;

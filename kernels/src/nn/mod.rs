@@ -18,6 +18,7 @@ mod mlp;
 mod pointwise;
 mod pooling;
 mod products;
+mod tiles;
 
 pub use activation::Activation;
 pub use convolution::Convolution;

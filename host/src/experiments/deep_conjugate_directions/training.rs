@@ -144,3 +144,33 @@ fn mean_loss(
         .collect::<Result<Vec<f64>>>()?;
     Ok(losses.iter().sum::<f64>() / losses.len() as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use quern_kernels::nn::Extent;
+    use quern_kernels::pde::Poisson5;
+
+    use super::super::data;
+    use super::*;
+
+    #[test]
+    fn training_does_not_depend_on_the_number_of_threads() {
+        let (side, solid) = (8, [0; 8]);
+        let plan = Plan { samples: 40, epochs: 3 };
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let key = Key::from_seed(3);
+                let operator = Poisson5::<f64>::new([side; 2], &solid).unwrap();
+                let samples = data::samples(&operator, plan.samples, key).unwrap();
+                let operator = Poisson5::<f32>::new([side; 2], &solid).unwrap();
+                let net = DirectionUnet::new(Extent::Plane([side; 2]), 2, [1, 1, 1]).unwrap();
+                train(net, &operator, &samples, plan, key, &Progress::silent()).unwrap()
+            })
+        };
+        let (one, three) = (run(1), run(3));
+        assert_eq!(one.parameters, three.parameters);
+        assert_eq!(one.losses, three.losses);
+        assert!(one.losses.len() == 3 && one.losses[2].0 < one.losses[0].0, "{:?}", one.losses);
+    }
+}
