@@ -11,6 +11,7 @@
 //!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`stability`] of stochastic gradient
 //!    descent · [`nn`] layers · [`loss`] losses
+//! 5. [`pde`] discrete differential equations
 //!
 //! # Contract
 //!
@@ -36,6 +37,7 @@ pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod pde;
 pub mod prox;
 pub mod quant;
 pub mod random;

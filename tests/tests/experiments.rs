@@ -75,3 +75,15 @@ fn data_that_is_not_there_is_named() {
     let error = quantization_constraints::demo(&settings, &Progress::silent()).unwrap_err();
     assert!(error.to_string().contains("no/such/folder/digits.csv"), "{error}");
 }
+
+#[test]
+fn deep_conjugate_directions_reproduces() {
+    let experiment = experiments::find("deep-conjugate-directions").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    for check in &findings.checks {
+        println!("{}: {} ({})", check.name, check.measured, check.bound);
+    }
+    assert_eq!(failing(&findings), [""; 0]);
+}

@@ -8,7 +8,8 @@ use quern::strategies::linop::{Sparse, laplacian, positive_definite, symmetric};
 use quern_kernels::Error;
 use quern_kernels::factor::IncompleteCholesky;
 use quern_kernels::krylov::{
-    Cg, Gmres, LeastSquaresStop, LinearSystem, Lsqr, Minres, PreconditionedCg, Report, Status, Stop,
+    Cg, DeflatedCg, Deflation, DirectionSettings, Gmres, LearnedDirections, LeastSquaresStop, LinearSystem,
+    Lsqr, Minres, PreconditionedCg, Report, Status, Stop,
 };
 use quern_kernels::linop::{Csr, Dense, Diagonal, Identity, LinearOperator, Stencil5, SymmetricCsr};
 use quern_kernels::space::{Serial, Space};
@@ -113,6 +114,51 @@ proptest! {
         budgets(&matrix.dense(true), &b, |stop| {
             let mut solver = PreconditionedCg::new(vec![0.0; PreconditionedCg::scalars(b.len())]);
             let report = solver.solve(&LinearSystem::new(&operator, &b).preconditioned(&factor), stop)?;
+            Ok((report, solver.solution().to_vec()))
+        })?;
+    }
+
+    #[test]
+    fn learned_directions_are_honest_and_keep_their_budget(
+        (matrix, b) in with_right_hand_side(prop_oneof![3 => positive_definite(12), 1 => symmetric(12)]),
+        scales in proptest::collection::vec(-0.5..3.0f64, 12),
+        k in 0..4usize,
+    ) {
+        let operator = lower(&matrix);
+        budgets(&matrix.dense(true), &b, |stop| {
+            let source = |r: &[f64], q: &mut [f64]| {
+                for ((q, r), scale) in q.iter_mut().zip(r).zip(&scales) {
+                    *q = scale * r;
+                }
+            };
+            let settings = DirectionSettings { memory: k, ..DirectionSettings::default() };
+            let memory = vec![0.0; LearnedDirections::scalars(b.len(), k)];
+            let mut solver = LearnedDirections::new(memory, settings, source)?;
+            let report = solver.solve(&LinearSystem::new(&operator, &b), stop)?;
+            Ok((report, solver.solution().to_vec()))
+        })?;
+    }
+
+    #[test]
+    fn deflated_cg_is_honest_and_keeps_its_budget(
+        (matrix, b) in with_right_hand_side(positive_definite(12)),
+        number in 0..4usize,
+    ) {
+        let (operator, n) = (lower(&matrix), b.len());
+        prop_assume!(n > 0);
+        // Eigenvectors of the smallest eigenvalues.
+        let eigen = nalgebra::DMatrix::from_vec(n, n, matrix.dense(true)).symmetric_eigen();
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&i, &j| eigen.eigenvalues[i].total_cmp(&eigen.eigenvalues[j]));
+        order.truncate(number);
+        let values: Vec<f64> = order.iter().map(|&i| eigen.eigenvalues[i]).collect();
+        let vectors: Vec<f64> =
+            order.iter().flat_map(|&i| eigen.eigenvectors.column(i).iter().copied().collect::<Vec<_>>()).collect();
+        let deflation = Deflation::new(&vectors, &values).unwrap();
+        let identity = Identity::new(n);
+        budgets(&matrix.dense(true), &b, |stop| {
+            let mut solver = DeflatedCg::new(vec![0.0; DeflatedCg::scalars(n)], deflation);
+            let report = solver.solve(&LinearSystem::new(&operator, &b).preconditioned(&identity), stop)?;
             Ok((report, solver.solution().to_vec()))
         })?;
     }

@@ -4,7 +4,8 @@ use super::linop::columns;
 use crate::{Call, CallError, Scalar};
 use quern_kernels::factor::IncompleteCholesky;
 use quern_kernels::krylov::{
-    Cg, Gmres, LeastSquaresStop, LinearSystem, Lsqr, Minres, PreconditionedCg, Report, Stop,
+    Cg, DeflatedCg, Deflation, DirectionSettings, Gmres, LearnedDirections, LeastSquaresStop, LinearSystem,
+    Lsqr, Minres, PreconditionedCg, Report, Stop,
 };
 use quern_kernels::linop::{Dense, Diagonal, FixedDense, Identity, SymmetricCsr};
 
@@ -12,6 +13,8 @@ endpoints! {
     "krylov/cg" => cg;
     "krylov/cg_step" => cg_step;
     "krylov/preconditioned_cg" => preconditioned_cg;
+    "krylov/deflated_cg" => deflated_cg;
+    "krylov/learned_directions" => learned_directions;
     "krylov/minres" => minres;
     "krylov/gmres" => gmres;
     "krylov/lsqr" => lsqr;
@@ -77,6 +80,40 @@ fn preconditioned_cg<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     let mut solver = PreconditionedCg::new(memory);
     let report = call.measure(|| solver.solve(&problem, &stop))?;
     answer(call, &report, solver.solution())
+}
+
+/// n, A, Ritz vectors, Ritz values, b, stop → report, x.
+fn deflated_cg<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let n = call.size()?;
+    let matrix = Dense::new(n, n, call.vector()?)?;
+    let deflation = Deflation::new(call.vector()?, call.vector::<T>()?)?;
+    let identity = Identity::new(n);
+    let problem = LinearSystem::new(&matrix, call.vector()?).preconditioned(&identity);
+    let stop = stop(call)?;
+    let mut solver = DeflatedCg::new(call.lend::<T>(DeflatedCg::scalars(n))?, deflation);
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())
+}
+
+/// n, A, d, k, τ, b, stop → report, x, steps in which the safeguard acted. The source of directions is diag(d)·r.
+fn learned_directions<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let n = call.size()?;
+    let matrix = Dense::new(n, n, call.vector()?)?;
+    let diagonal = call.vector::<T>()?;
+    let settings = DirectionSettings { memory: call.size()?, safeguard: call.scalar()? };
+    let problem = LinearSystem::new(&matrix, call.vector()?);
+    let stop = stop(call)?;
+    let source = |r: &[T], q: &mut [T]| {
+        q.fill(T::ZERO);
+        for ((q, &r), &scale) in q.iter_mut().zip(r).zip(diagonal.iter()) {
+            *q = scale * r;
+        }
+    };
+    let memory = call.lend::<T>(LearnedDirections::scalars(n, settings.memory))?;
+    let mut solver = LearnedDirections::new(memory, settings, source)?;
+    let report = call.measure(|| solver.solve(&problem, &stop))?;
+    answer(call, &report, solver.solution())?;
+    call.answer_size(solver.safeguarded())
 }
 
 /// Row pointers, column indices, values of the lower triangle, b, stop → report, x.

@@ -65,6 +65,7 @@ macro_rules! endpoints {
 mod ad;
 mod application;
 mod blas;
+mod convolution;
 mod factor;
 mod hessian;
 mod incomplete_cholesky;
@@ -74,6 +75,7 @@ mod linop;
 mod loss;
 mod nn;
 mod optim;
+mod pde;
 mod prox;
 mod quant;
 mod quant_cell;
@@ -95,6 +97,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     quant::ENDPOINTS,
     quant_cell::ENDPOINTS,
     nn::ENDPOINTS,
+    convolution::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
     schedule::ENDPOINTS,
@@ -108,6 +111,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     stability::ENDPOINTS,
     spectrum::ENDPOINTS,
     risk::ENDPOINTS,
+    pde::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

@@ -1,5 +1,6 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod deep_conjugate_directions;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
@@ -22,6 +23,7 @@ pub struct Instance {
 pub const ALL: &[Instance] = &here([
     quantization_constraints::INSTANCE,
     hessian_spectrum::INSTANCE,
+    deep_conjugate_directions::INSTANCE,
     sgd_dynamical_stability::INSTANCE,
 ]);
 

@@ -3,6 +3,7 @@
 //! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files
 //! and pages.
 
+pub mod deep_conjugate_directions;
 mod findings;
 pub mod hessian_spectrum;
 mod progress;
@@ -56,8 +57,11 @@ pub struct Settings {
 }
 
 /// Every experiment, in the order of the specifications.
-pub const ALL: &[&dyn Experiment] =
-    &[&quantization_constraints::QuantizationConstraints, &hessian_spectrum::HessianSpectrum];
+pub const ALL: &[&dyn Experiment] = &[
+    &quantization_constraints::QuantizationConstraints,
+    &hessian_spectrum::HessianSpectrum,
+    &deep_conjugate_directions::DeepConjugateDirections,
+];
 
 /// The experiment of this slug.
 pub fn find(slug: &str) -> Option<&'static dyn Experiment> {

@@ -123,6 +123,43 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 arguments
             })
             .boxed(),
+        "krylov/deflated_cg" => (positive_definite(small), 0..=3usize)
+            .prop_flat_map(|(matrix, pairs)| {
+                let n = matrix.rows();
+                let vectors =
+                    length(n * pairs).prop_flat_map(|count| proptest::collection::vec(-1.0..1.0f64, count));
+                let values = proptest::collection::vec(prop_oneof![20 => 0.1..4.0f64, 1 => number()], pairs);
+                (Just(matrix), vectors, values, length(n).prop_flat_map(right_hand_side), rule(n))
+            })
+            .prop_map(|(matrix, vectors, values, b, rule)| {
+                let mut arguments = vec![integer(matrix.rows()), numbers.vector(matrix.dense(true))];
+                arguments.extend([vectors, values, b].map(|values| numbers.vector(values)));
+                arguments.extend(rule.arguments(numbers));
+                arguments
+            })
+            .boxed(),
+        "krylov/learned_directions" => prop_oneof![8 => positive_definite(small), 1 => symmetric(small)]
+            .prop_flat_map(|matrix| {
+                let n = matrix.rows();
+                let scale = prop_oneof![12 => 0.1..3.0f64, 2 => number(), 1 => Just(f64::NAN)];
+                let diagonal = prop_oneof![4 => Just(vec![1.0; n]), 8 => proptest::collection::vec(scale, n)];
+                let safeguard = prop_oneof![20 => Just(0.02), 4 => 0.0..1.0f64, 1 => number()];
+                let b = length(n).prop_flat_map(right_hand_side);
+                (Just(matrix), diagonal, 0..=3usize, safeguard, b, rule(n))
+            })
+            .prop_map(|(matrix, diagonal, k, safeguard, b, rule)| {
+                let mut arguments = vec![
+                    integer(matrix.rows()),
+                    numbers.vector(matrix.dense(true)),
+                    numbers.vector(diagonal),
+                    integer(k),
+                    numbers.scalar(safeguard),
+                    numbers.vector(b),
+                ];
+                arguments.extend(rule.arguments(numbers));
+                arguments
+            })
+            .boxed(),
         "krylov/minres" => {
             sometimes_broken(prop_oneof![1 => positive_definite(small), 2 => symmetric(small)])
                 .prop_flat_map(|matrix| {
@@ -202,6 +239,20 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         }
         "krylov/preconditioned_cg" => {
             ("4x4 points", with_laplacian(vec![numbers.scalar(0.0), numbers.vector(ramp(16))]), true)
+        }
+        "krylov/deflated_cg" => {
+            // The constant vector of unit length.
+            let pair = [numbers.vector(vec![0.125f64.sqrt(); 8]), numbers.vector(vec![7.0])];
+            let mut arguments = vec![integer(8), numbers.vector(definite)];
+            arguments.extend(pair);
+            arguments.push(numbers.vector(ramp(8)));
+            ("8x8, 1 vector", arguments, true)
+        }
+        "krylov/learned_directions" => {
+            let (scales, safeguard) = (numbers.vector(vec![0.25; 8]), numbers.scalar(0.02));
+            let matrix = numbers.vector(definite);
+            let arguments = vec![integer(8), matrix, scales, integer(2), safeguard, numbers.vector(ramp(8))];
+            ("8x8, 2 previous", arguments, true)
         }
         "krylov/minres" => ("4x4 points", with_laplacian(vec![numbers.vector(ramp(16))]), true),
         "krylov/gmres" => {

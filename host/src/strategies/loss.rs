@@ -24,6 +24,23 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
             labelled(largest)
                 .prop_map(move |(outputs, labels)| vec![numbers.vector(outputs), Argument::Indices(labels)]),
         ),
+        "loss/direction_residual" => spoiled(
+            (0..=largest.min(10))
+                .prop_flat_map(|n| {
+                    // Mostly positive definite: small beside the diagonal.
+                    let entries = proptest::collection::vec(-1.0..1.0f64, n * n);
+                    (Just(n), entries, -1.0..4.0f64, vector(n), vector(n))
+                })
+                .prop_map(move |(n, mut entries, shift, direction, right_hand_side)| {
+                    for diagonal in entries.iter_mut().step_by(n + 1) {
+                        *diagonal += shift;
+                    }
+                    let mut arguments = vec![Argument::Integer(n as i64)];
+                    arguments
+                        .extend([entries, direction, right_hand_side].map(|values| numbers.vector(values)));
+                    arguments
+                }),
+        ),
         _ => return None,
     })
 }
@@ -49,6 +66,11 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         }
         "loss/cross_entropy" | "loss/accuracy" => {
             vec![CostCase::new("10x16", vec![vector(160), labels])]
+        }
+        "loss/direction_residual" => {
+            let identity = (0..64).map(|at| if at % 9 == 0 { 2.0 } else { 0.0 }).collect();
+            let arguments = vec![Argument::Integer(8), numbers.vector(identity), vector(8), vector(8)];
+            vec![CostCase::new("8x8", arguments)]
         }
         _ => Vec::new(),
     }

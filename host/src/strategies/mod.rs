@@ -4,6 +4,7 @@
 pub mod ad;
 pub mod application;
 pub mod blas;
+pub mod convolution;
 pub mod factor;
 pub mod hessian;
 pub mod krylov;
@@ -12,6 +13,7 @@ pub mod linop;
 pub mod loss;
 pub mod nn;
 pub mod optim;
+pub mod pde;
 pub mod prox;
 pub mod quant;
 pub mod quant_cell;
@@ -46,6 +48,9 @@ fn family(kernel: &str) -> Option<Family> {
         _ if hessian::holds(kernel) => {
             Family { arguments: hessian::arguments, cost_cases: hessian::cost_cases }
         }
+        _ if convolution::holds(kernel) => {
+            Family { arguments: convolution::arguments, cost_cases: convolution::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
@@ -65,6 +70,7 @@ fn family(kernel: &str) -> Option<Family> {
         "stability" => Family { arguments: stability::arguments, cost_cases: stability::cost_cases },
         "spectrum" => Family { arguments: spectrum::arguments, cost_cases: spectrum::cost_cases },
         "risk" => Family { arguments: risk::arguments, cost_cases: risk::cost_cases },
+        "pde" => Family { arguments: pde::arguments, cost_cases: pde::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })

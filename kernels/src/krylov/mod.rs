@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | [`Cg`] conjugate gradients | symmetric positive definite | 4n |
 //! | [`PreconditionedCg`] | the same, with a preconditioner M⁻¹ ≈ A⁻¹ | 4n |
+//! | [`DeflatedCg`] | the same, some eigenvectors taken out | 5n |
+//! | [`LearnedDirections`] conjugate directions from any source | symmetric positive definite | (2k + 4)n + k |
 //! | [`Minres`] | symmetric, definite or not; SPD preconditioner | 8n |
 //! | [`Gmres`] restarted | square; right preconditioner | (m + 3)n + O(m²) |
 //! | [`Lsqr`] | any shape, with its adjoint: least squares | m + 3n + max(m, n) |
@@ -22,8 +24,11 @@
 //! attainable. With the budget exhausted, or at a breakdown, the report still belongs to the iterate at hand.
 
 mod conjugate_gradient;
+mod deflated_cg;
+mod direction_ring;
 mod gmres;
 mod iteration;
+mod learned_directions;
 mod lsqr;
 mod minres;
 mod preconditioned_cg;
@@ -31,7 +36,9 @@ mod report;
 mod system;
 
 pub use conjugate_gradient::Cg;
+pub use deflated_cg::{DeflatedCg, Deflation};
 pub use gmres::Gmres;
+pub use learned_directions::{DirectionSettings, LearnedDirections};
 pub use lsqr::{LeastSquaresReport, LeastSquaresStop, Lsqr};
 pub use minres::Minres;
 pub use preconditioned_cg::PreconditionedCg;

@@ -29,6 +29,7 @@ pub use dense::{Dense, FixedDense};
 pub use diagonal::{Diagonal, Identity};
 pub use gauss_newton::GaussNewton;
 pub use hessian::{HessianDual, HessianFd};
+pub(crate) use stencil::Grid;
 pub use stencil::{Stencil5, Stencil7};
 pub use symmetric_csr::SymmetricCsr;
 

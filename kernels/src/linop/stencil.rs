@@ -38,7 +38,7 @@ pub struct Stencil7<T> {
 
 /// A grid of D dimensions; its points are numbered with the first dimension fastest.
 #[derive(Clone, Copy, Debug)]
-struct Grid<T, const D: usize> {
+pub(crate) struct Grid<T, const D: usize> {
     points: [usize; D],
     size: usize,
     /// 1/h² of each dimension.
@@ -48,7 +48,7 @@ struct Grid<T, const D: usize> {
 }
 
 impl<T: Real, const D: usize> Grid<T, D> {
-    fn new(points: [usize; D], spacing: [T; D]) -> Result<Self, Error> {
+    pub(crate) fn new(points: [usize; D], spacing: [T; D]) -> Result<Self, Error> {
         let size = points.iter().try_fold(1_usize, |size, &count| size.checked_mul(count)).ok_or(
             Error::Setting { name: "points", expected: "a grid whose number of points fits into usize" },
         )?;
@@ -72,25 +72,59 @@ impl<T: Real, const D: usize> Grid<T, D> {
         Ok(Self { points, size, couplings, diagonal })
     }
 
-    /// The diagonal first, then dimension by dimension the neighbour before and the neighbour behind.
-    fn apply(&self, x: &[T], y: &mut [T]) {
+    /// Number of points.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The entry on the diagonal of a point none of whose neighbours is closed.
+    #[inline]
+    pub(crate) fn diagonal(&self) -> T {
+        self.diagonal
+    }
+
+    /// Calls `visit` with dimension, whether the neighbour comes before the point, and the neighbour, for each
+    /// neighbour of a point that lies on the grid.
+    pub(crate) fn neighbours(&self, point: usize, mut visit: impl FnMut(usize, bool, usize)) {
+        let mut stride = 1_usize;
+        for (dimension, &count) in self.points.iter().enumerate() {
+            let at = point.checked_div(stride).and_then(|at| at.checked_rem(count)).unwrap_or(0);
+            if at > 0 {
+                visit(dimension, true, point.saturating_sub(stride));
+            }
+            if at.saturating_add(1) < count {
+                visit(dimension, false, point.saturating_add(stride));
+            }
+            stride = stride.saturating_mul(count);
+        }
+    }
+
+    /// The diagonal first, then dimension by dimension the neighbour before and the neighbour behind. A
+    /// closed point takes no part: it has a row of zeros, and its neighbours lose their coupling with it on
+    /// the diagonal too.
+    #[inline(always)]
+    pub(crate) fn apply(&self, x: &[T], y: &mut [T], closed: impl Fn(usize) -> bool) {
         let mut position = [0_usize; D];
         for (index, (y, &here)) in y.iter_mut().zip(x).enumerate() {
             let mut sum = self.diagonal * here;
             let mut stride = 1_usize;
+            let value = |neighbour: Option<usize>| match neighbour {
+                Some(neighbour) if closed(neighbour) => here,
+                Some(neighbour) => x.get(neighbour).copied().unwrap_or(T::ZERO),
+                None => T::ZERO,
+            };
             for ((&count, &at), &coupling) in self.points.iter().zip(&position).zip(&self.couplings) {
                 // A point on the rim has no neighbour there: the boundary value is zero.
                 if at > 0 {
-                    let before = index.checked_sub(stride).and_then(|index| x.get(index));
-                    sum -= coupling * before.copied().unwrap_or(T::ZERO);
+                    sum -= coupling * value(index.checked_sub(stride));
                 }
                 if at.saturating_add(1) < count {
-                    let behind = index.checked_add(stride).and_then(|index| x.get(index));
-                    sum -= coupling * behind.copied().unwrap_or(T::ZERO);
+                    sum -= coupling * value(index.checked_add(stride));
                 }
                 stride = stride.saturating_mul(count);
             }
-            *y = sum;
+            *y = if closed(index) { T::ZERO } else { sum };
             for (at, &count) in position.iter_mut().zip(&self.points) {
                 *at = at.saturating_add(1);
                 if *at < count {
@@ -130,13 +164,13 @@ macro_rules! stencil {
                 self.grid.size
             }
             fn apply(&self, x: &[T], y: &mut [T]) {
-                self.grid.apply(x, y);
+                self.grid.apply(x, y, |_| false);
             }
         }
 
         impl<T: Real> Adjoint<T> for $stencil<T> {
             fn apply_adjoint(&self, y: &[T], x: &mut [T]) {
-                self.grid.apply(y, x);
+                self.grid.apply(y, x, |_| false);
             }
         }
     };

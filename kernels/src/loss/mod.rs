@@ -3,14 +3,16 @@
 //! Outputs are classes×samples, column-major, as the layers of [`nn`](crate::nn) leave them. A loss comes in
 //! two forms: one that only evaluates, and one that also replaces the outputs by its gradient with respect to
 //! them, which is what a backward pass starts from. [`squared`] needs only + − × ÷; [`cross_entropy`] is the
-//! loss of a classifier.
+//! loss of a classifier; [`direction_residual`] that of a source of search directions.
 
 mod accuracy;
 mod cross_entropy;
+mod direction_residual;
 mod squared;
 
 pub use accuracy::accuracy;
 pub use cross_entropy::{cross_entropy, cross_entropy_gradient};
+pub use direction_residual::{direction_residual, direction_residual_gradient};
 pub use squared::{squared, squared_gradient};
 
 use crate::{Error, check_finite, check_length};

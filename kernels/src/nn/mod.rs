@@ -10,22 +10,36 @@
 //!
 //! [`ScalarNetwork`] has two layers and one output; [`EmpiricalRisk`] is its loss on samples, with gradients and with
 //! Hessian and Gauss–Newton products written out.
+//!
+//! On grids, channels of an [`Extent`] lie one after the other: [`Convolution`] with windows of 3×3 or 3×3×3
+//! cells, [`Pointwise`], [`average_pool2`], [`upsample2`], and [`DirectionUnet`], a network made of them.
 
 mod activation;
+mod convolution;
 mod dense;
 mod diagonal_linear;
+mod direction_unet;
 mod empirical_risk;
+mod extent;
 mod mlp;
+mod pointwise;
+mod pooling;
 mod products;
 mod scalar_loss;
 mod scalar_network;
+mod tiles;
 mod two_layer_relu;
 
 pub use activation::Activation;
+pub use convolution::Convolution;
 pub use dense::Dense;
 pub use diagonal_linear::DiagonalLinear;
+pub use direction_unet::DirectionUnet;
 pub use empirical_risk::{Curvature, EmpiricalRisk, RiskCurvature};
+pub use extent::Extent;
 pub use mlp::Mlp;
+pub use pointwise::Pointwise;
+pub use pooling::{average_pool2, upsample2};
 pub use scalar_loss::ScalarLoss;
 pub use scalar_network::ScalarNetwork;
 pub use two_layer_relu::TwoLayerRelu;
