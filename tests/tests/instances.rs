@@ -136,6 +136,7 @@ fn spectrum<T: Scalar>(seed: u64) -> (hessian_spectrum::Outcome<T>, [T; hessian_
     let mut parameters = [T::ZERO; hessian_spectrum::PARAMETERS];
     let outcome = hessian_spectrum::solve::<T>(&mut call, seed, &mut parameters).unwrap();
     (outcome, parameters)
+}
 
 /// Steps in f64 to two tolerances by both methods, and the solution; the network works in f32.
 fn in_double_precision(obstacles: Obstacles) -> ([usize; 2], [usize; 2], Vec<f64>) {

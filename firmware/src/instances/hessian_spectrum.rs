@@ -135,7 +135,8 @@ pub fn solve<T: Scalar>(
     samples(seed, inputs, targets);
     let risk = EmpiricalRisk::new(net, ScalarLoss::Squared, inputs, targets)?;
     net.initialize(initial, parameters)?;
-    let settings = SgdSettings { learning_rate: T::from_f64(LEARNING_RATE), momentum: T::ZERO };
+    let settings =
+        SgdSettings { learning_rate: T::from_f64(LEARNING_RATE), momentum: T::ZERO, nesterov: false };
     let mut descent = Sgd::new(settings, [])?;
     for _ in 0..STEPS {
         risk.gradient(parameters, vector, memory)?;

@@ -1,5 +1,6 @@
-use super::conjugate_gradient::finite;
-use super::iteration::{Iteration, guarded_norm, run, shortage, split};
+use super::iteration::{
+    Iteration, check_square, compute_residual, initialize, residual, run, shortage, split,
+};
 use super::{PreconditionedSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
@@ -125,20 +126,16 @@ impl<'a, T: Real, B: BorrowMut<[T]>, S: Space<T>> DeflatedCg<'a, T, B, S> {
         check_length("vectors", self.deflation.vectors.len(), n.saturating_mul(pairs))?;
         let memory = self.memory.borrow_mut();
         let available = memory.len();
-        let [x, r, p, z, _] = split(memory, n).ok_or(shortage(n.saturating_mul(5), available))?;
-        let b = problem.right_hand_side;
-        self.space.copy(b, r);
-        self.space.copy(b, z);
-        self.right_hand_side_norm = guarded_norm(&self.space, z);
-        x.fill(T::ZERO);
-        self.deflation.add(&self.space, T::ONE, b, x);
-        problem.operator.apply(x, z);
-        self.space.axpy(-T::ONE, z, r);
+        let [x, r, p, ..] = split::<5, T>(memory, n).ok_or(shortage(n.saturating_mul(5), available))?;
+        let system = problem.system();
+        self.right_hand_side_norm = initialize(&self.space, &system, None, x, r)?;
+        self.deflation.add(&self.space, T::ONE, problem.right_hand_side, x);
+        compute_residual(&self.space, &system, x, r);
         p.fill(T::ZERO);
         self.residual_squared = self.space.dot(r, r);
         self.product = T::ZERO;
         self.size = n;
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 
     /// One step, bounded in cost; call it after a start, with the same problem.
@@ -229,9 +226,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         let Some([x, _, _, _, q]) = split(self.memory.borrow_mut(), problem.operator.rows()) else {
             return T::MAX;
         };
-        problem.operator.apply(x, q);
-        self.space.xpby(problem.right_hand_side, -T::ONE, q);
-        guarded_norm(&self.space, q)
+        residual(&self.space, &problem.system(), x, q)
     }
 
     fn restart(&mut self, problem: &PreconditionedSystem<'_, T, A, M>) -> Result<(), Error> {
@@ -243,7 +238,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>, A: LinearOperator<T> + ?Sized, M: 
         p.fill(T::ZERO);
         self.residual_squared = self.space.dot(r, r);
         self.product = T::ZERO;
-        finite(self.residual_squared)
+        check_square(self.residual_squared)
     }
 }
 

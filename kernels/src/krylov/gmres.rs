@@ -1,4 +1,4 @@
-use super::iteration::{Iteration, guarded_norm, residual, run, set_iterate, shortage};
+use super::iteration::{Iteration, check_norm, guarded_norm, residual, run, set_iterate, shortage};
 use super::{PreconditionedSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
@@ -156,21 +156,20 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         self.right_hand_side_norm = guarded_norm(&self.space, scratch);
         self.size = n;
         self.steps = 0;
-        if self.begin(problem, initial.is_none()) {
-            return Ok(());
-        }
-        Err(Error::Breakdown { what: "a finite norm of the residual", index: 0 })
+        self.begin(problem, initial.is_none())
     }
 
-    /// v₁ ← r/‖r‖ for r = b − Ax; false if ‖r‖ is not finite.
+    /// v₁ ← r/‖r‖ for r = b − Ax.
     fn begin<A: LinearOperator<T> + ?Sized, M: LinearOperator<T> + ?Sized>(
         &mut self,
         problem: &PreconditionedSystem<'_, T, A, M>,
         zero: bool,
-    ) -> bool {
+    ) -> Result<(), Error> {
         let n = problem.operator.rows();
-        let Some(parts) = parts(self.memory.borrow_mut(), n, self.restart_length) else { return false };
-        let Some(first) = parts.basis.get_mut(..n) else { return false };
+        let memory = self.memory.borrow_mut();
+        let missing = shortage(Gmres::scalars(n, self.restart_length), memory.len());
+        let parts = parts(memory, n, self.restart_length).ok_or(missing)?;
+        let first = parts.basis.get_mut(..n).ok_or(missing)?;
         self.residual_norm = if zero {
             self.space.copy(problem.right_hand_side, first);
             guarded_norm(&self.space, first)
@@ -184,7 +183,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         if let Some(entry) = parts.rotated.first_mut() {
             *entry = self.residual_norm;
         }
-        self.residual_norm.is_finite()
+        check_norm(self.residual_norm)
     }
 
     /// One step, bounded in cost; call it after a start, with the same problem. Every m-th forms x and starts
@@ -202,7 +201,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         let step = self.extend(problem).unwrap_or(Step::Breakdown);
         if step == Step::Advanced && self.steps >= self.restart_length {
             self.update(problem);
-            if !self.begin(problem, false) {
+            if self.begin(problem, false).is_err() {
                 return Step::Breakdown;
             }
         }
@@ -339,10 +338,7 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Gmres<T, B, S> {
         problem: &PreconditionedSystem<'_, T, A, M>,
     ) -> Result<(), Error> {
         self.update(problem);
-        if self.begin(problem, false) {
-            return Ok(());
-        }
-        Err(Error::Breakdown { what: "a finite norm of the residual", index: 0 })
+        self.begin(problem, false)
     }
 
     /// The iterate of the last completed cycle.

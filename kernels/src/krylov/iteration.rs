@@ -99,6 +99,14 @@ pub(super) fn check_square<T: Real>(residual_squared: T) -> Result<(), Error> {
     Err(Error::Breakdown { what: "a finite square of the residual's norm", index: 0 })
 }
 
+/// Refuses a residual whose norm overflows.
+pub(super) fn check_norm<T: Real>(residual_norm: T) -> Result<(), Error> {
+    if residual_norm.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Breakdown { what: "a finite norm of the residual", index: 0 })
+}
+
 /// x ← the initial iterate, or 0.
 pub(super) fn set_iterate<T: Real>(
     space: &impl Space<T>,
@@ -116,7 +124,7 @@ pub(super) fn set_iterate<T: Real>(
 }
 
 /// r ← b − Ax.
-fn compute_residual<T: Real, A: LinearOperator<T> + ?Sized>(
+pub(super) fn compute_residual<T: Real, A: LinearOperator<T> + ?Sized>(
     space: &impl Space<T>,
     problem: &LinearSystem<'_, T, A>,
     x: &[T],

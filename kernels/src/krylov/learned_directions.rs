@@ -1,9 +1,9 @@
 use super::direction_ring::{Parts, Previous, newest_first};
-use super::iteration::{Iteration, guarded_norm, run, shortage};
+use super::iteration::{Iteration, check_norm, guarded_norm, initialize, residual, run, shortage};
 use super::{LinearSystem, Report, Step, Stop};
 use crate::linop::LinearOperator;
 use crate::space::{Serial, Space};
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real};
 use core::borrow::BorrowMut;
 
 /// How [`LearnedDirections`] uses what f returns.
@@ -162,25 +162,13 @@ impl<T: Real, B: BorrowMut<[T]>, F: FnMut(&[T], &mut [T]), S: Space<T>> LearnedD
         let available = memory.len();
         let required = LearnedDirections::scalars(n, self.settings.memory);
         let parts = Parts::split(memory, n, self.settings.memory);
-        let Parts { x, r, product, .. } = parts.ok_or(shortage(required, available))?;
-        let b = problem.right_hand_side;
-        self.space.copy(b, r);
-        self.right_hand_side_norm = guarded_norm(&self.space, r);
-        // The guard scales there and back, which an entry close to underflow does not survive.
-        self.space.copy(b, r);
-        x.fill(T::ZERO);
-        self.residual_norm = self.right_hand_side_norm;
-        if let Some(initial) = initial {
-            check_length("initial iterate", initial.len(), n)?;
-            check_finite("initial iterate", initial)?;
-            self.space.copy(initial, x);
-            problem.operator.apply(x, product);
-            self.space.axpy(-T::ONE, product, r);
-            self.residual_norm = guarded_norm(&self.space, r);
-        }
+        let Parts { x, r, .. } = parts.ok_or(shortage(required, available))?;
+        self.right_hand_side_norm = initialize(&self.space, problem, initial, x, r)?;
+        self.residual_norm =
+            if initial.is_some() { guarded_norm(&self.space, r) } else { self.right_hand_side_norm };
         self.size = n;
         (self.steps, self.stored, self.next, self.safeguarded) = (0, 0, 0, 0);
-        finite(self.residual_norm)
+        check_norm(self.residual_norm)
     }
 
     /// One step, bounded in cost: one call of f, at most two products with A; call it after a start, with the
@@ -319,14 +307,6 @@ fn norm_of<T: Real>(space: &impl Space<T>, squared: T, r: &mut [T]) -> T {
     }
 }
 
-/// Refuses a start whose ‖r‖ overflows.
-fn finite<T: Real>(residual_norm: T) -> Result<(), Error> {
-    if residual_norm.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Breakdown { what: "a finite norm of the residual", index: 0 })
-}
-
 impl<T, B, F, S, A> Iteration<T, LinearSystem<'_, T, A>> for LearnedDirections<T, B, F, S>
 where
     T: Real,
@@ -353,9 +333,7 @@ where
         else {
             return T::MAX;
         };
-        problem.operator.apply(x, product);
-        self.space.xpby(problem.right_hand_side, -T::ONE, product);
-        guarded_norm(&self.space, product)
+        residual(&self.space, problem, x, product)
     }
 
     fn restart(&mut self, problem: &LinearSystem<'_, T, A>) -> Result<(), Error> {
@@ -367,7 +345,7 @@ where
             Parts::split(memory, n, self.settings.memory).ok_or(shortage(required, available))?;
         self.space.copy(product, r);
         self.residual_norm = guarded_norm(&self.space, r);
-        finite(self.residual_norm)
+        check_norm(self.residual_norm)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::iteration::{check_iterate, guarded_norm, residual, set_iterate, shortage};
+use super::iteration::{check_iterate, check_norm, guarded_norm, residual, set_iterate, shortage};
 use super::{LinearSystem, Status, Step};
 use crate::linop::Adjoint;
 use crate::space::{Serial, Space};
@@ -231,9 +231,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lsqr<T, B, S> {
 
     /// The bidiagonalization starts at r and Aᵀr, as [`compute_norms`](Self::compute_norms) left them.
     fn begin(&mut self) -> Result<(), Error> {
-        if !(self.residual_norm.is_finite() && self.normal_residual_norm.is_finite()) {
-            return Err(Error::Breakdown { what: "a finite norm of the residual", index: 0 });
-        }
+        check_norm(self.residual_norm)?;
+        check_norm(self.normal_residual_norm)?;
         let Some(Parts { v, w, u, .. }) = parts(self.memory.borrow_mut(), self.rows, self.size) else {
             return Ok(());
         };

@@ -82,7 +82,7 @@ impl Classifier {
             these.iter_mut().for_each(|weight| *weight /= (pair[0] as f64).sqrt());
             weights = rest;
         }
-        let settings = SgdSettings { learning_rate: 0.1, momentum: 0.9 };
+        let settings = SgdSettings { learning_rate: 0.1, momentum: 0.9, nesterov: false };
         let mut descent = Sgd::new(settings, vec![0.0; parameters.len()])?;
         let mut gradient = vec![0.0; parameters.len()];
         let mut activations = vec![0.0; net.activations(self.labels.len())?];

@@ -67,7 +67,10 @@ impl Data {
     }
 
     fn descent(&self) -> Result<Sgd<f64, [f64; 0]>> {
-        Ok(Sgd::new(SgdSettings { learning_rate: self.problem.learning_rate, momentum: 0.0 }, [])?)
+        Ok(Sgd::new(
+            SgdSettings { learning_rate: self.problem.learning_rate, momentum: 0.0, nesterov: false },
+            [],
+        )?)
     }
 
     /// Gradient descent on all samples.
