@@ -153,7 +153,7 @@ impl<T: Real, B: BorrowMut<[T]>> Optimizer<T> for Adam<T, B> {
         let started = self.powers.1 < T::ONE;
         let unbias = if started { T::ONE / (T::ONE - self.powers.1) } else { T::ONE };
         for (g, &v) in gradient.iter_mut().zip(moments.iter().skip(moments.len() / 2)) {
-            *g = *g / ((v * unbias).sqrt() + self.settings.epsilon).sqrt();
+            *g /= ((v * unbias).sqrt() + self.settings.epsilon).sqrt();
         }
         Ok(())
     }
