@@ -229,10 +229,10 @@ proptest! {
         layer.forward(&weights, &bias, &source, &mut found).unwrap();
         let layers = if depth == 0 { 1..2 } else { 0..3 };
         let mut expected = Vec::new();
-        for output in 0..outputs {
+        for (output, &bias) in bias.iter().enumerate() {
             for cell in 0..n {
                 let (x, y, z) = (cell % width, cell / width % height, cell / width / height);
-                let mut sum = bias[output];
+                let mut sum = bias;
                 for input in 0..inputs {
                     let first = (output * inputs + input) * extent.taps();
                     let mut taps = weights[first..].iter();

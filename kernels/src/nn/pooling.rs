@@ -72,7 +72,7 @@ pub(super) fn sum_pool<T: Real>(extent: Extent, inputs: &[T], scale: T, outputs:
     if half == 0 {
         return;
     }
-    for (number, row) in inputs.chunks_exact(width).enumerate() {
+    for (number, row) in inputs.chunks_exact(width.max(1)).enumerate() {
         let pairs = row.as_chunks::<2>().0;
         for (output, &[even, odd]) in outputs.iter_mut().skip(below(extent, height, number) * half).zip(pairs)
         {
@@ -91,7 +91,7 @@ pub(super) fn spread<T: Real>(extent: Extent, inputs: &[T], outputs: &mut [T], p
     if half == 0 {
         return;
     }
-    for (number, row) in outputs.chunks_exact_mut(width).enumerate() {
+    for (number, row) in outputs.chunks_exact_mut(width.max(1)).enumerate() {
         let values = inputs.get(below(extent, height, number) * half..).unwrap_or_default();
         for ([even, odd], &value) in row.as_chunks_mut::<2>().0.iter_mut().zip(values) {
             *even = put(*even, value);
