@@ -120,7 +120,8 @@ fn ritz_vectors<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     call.measure(|| {
         let (diagonal, off_diagonal) = (process.diagonal(), process.off_diagonal());
         spectrum::ritz_pairs(diagonal, off_diagonal, values, residuals, coefficients, memory)?;
-        process.ritz_vector(coefficients.rchunks_exact(k.max(1)).next().unwrap_or_default(), vector)
+        let last = coefficients.len().saturating_sub(k);
+        process.ritz_vector(coefficients.get(last..).unwrap_or_default(), vector)
     })?;
     call.answer_vector(values)?;
     call.answer_vector(residuals)?;

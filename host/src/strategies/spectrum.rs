@@ -23,7 +23,7 @@ pub fn symmetric_matrix(largest: usize) -> impl Strategy<Value = (usize, Vec<f64
         })
     });
     let multiple = (0..=largest, -2..=2i32).prop_map(|(n, value)| {
-        let entry = |at: usize| if at % (n + 1) == 0 { f64::from(value) } else { 0.0 };
+        let entry = |at: usize| if at.is_multiple_of(n + 1) { f64::from(value) } else { 0.0 };
         (n, (0..n * n).map(entry).collect())
     });
     let scaled = (any.clone(), prop_oneof![Just(1e-12), Just(1e9)]).prop_map(

@@ -143,7 +143,8 @@ impl<T: Real, B: BorrowMut<[T]>, S: Space<T>> Lanczos<T, B, S> {
         let (found, before, w) = match self.reorthogonalization {
             Reorthogonalization::Full => {
                 let (found, rest) = basis.split_at_mut_checked(taken.checked_mul(n)?)?;
-                let before = found.chunks_exact(n.max(1)).rev().nth(1);
+                let earlier = found.get(..j.checked_mul(n)?)?;
+                let before = earlier.len().checked_sub(n).and_then(|start| earlier.get(start..));
                 (&*found, before, rest.get_mut(..n)?)
             }
             Reorthogonalization::None => {
