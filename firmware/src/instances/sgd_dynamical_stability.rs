@@ -3,7 +3,6 @@
 
 use quern_kernels::linop::GaussNewton;
 use quern_kernels::nn::DiagonalLinear;
-use quern_kernels::optim::{Optimizer, Sgd, SgdSettings};
 use quern_kernels::quant::audit::Fnv1a64;
 use quern_kernels::random::{Key, Stream, below};
 use quern_kernels::spectrum::{PowerIteration, PowerStop};
@@ -23,6 +22,7 @@ pub(super) const INSTANCE: Instance = Instance {
 };
 
 const INPUTS: usize = 40;
+/// Samples trained on.
 const SAMPLES: usize = 16;
 /// Inputs that the target depends on.
 const ACTIVE: usize = 2;
@@ -109,16 +109,13 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, learning_rate: f64, seed: u64) -> R
     let learning_rate = T::from_f64(learning_rate);
 
     normal_parameters(initial, theta);
-    let diverges_after = {
-        let mut sgd = Sgd::new(SgdSettings { learning_rate, ..SgdSettings::default() }, [])?;
-        let mut draws = order.stream();
-        (0..STEPS).find(|_| {
-            samples
-                .draw(&mut draws)
-                .and_then(|(x, target)| plain_step(NET, &mut sgd, theta, x, target, gradient))
-                .is_err()
-        })
-    };
+    let mut draws = order.stream();
+    let diverges_after = (0..STEPS).find(|_| {
+        samples
+            .draw(&mut draws)
+            .and_then(|(x, target)| plain_step(NET, learning_rate, theta, x, target, gradient))
+            .is_err()
+    });
 
     normal_parameters(initial, theta);
     let settings = GuardSettings::for_samples(SAMPLES);
@@ -212,18 +209,17 @@ impl<T: Scalar> Samples<'_, T> {
 /// A step of plain SGD on one sample's ½(f − y)².
 ///
 /// # Errors
-/// Those of the network and of the optimizer: among them [`Error::NonFinite`] once the loop has diverged.
+/// Those of the network: among them [`Error::NonFinite`] once the loop has diverged.
 pub fn plain_step<T: Scalar>(
     net: DiagonalLinear,
-    sgd: &mut Sgd<T, [T; 0]>,
+    learning_rate: T,
     theta: &mut [T],
     x: &[T],
     target: T,
     gradient: &mut [T],
 ) -> Result<(), Error> {
     let residual = net.gradient(theta, x, gradient)? - target;
-    blas::scale(residual, gradient);
-    sgd.step(theta, gradient)
+    blas::axpy(-learning_rate * residual, gradient, theta)
 }
 
 /// The same under the guard: where the network overflows, the guard sets the parameters back.

@@ -6,6 +6,7 @@
 mod findings;
 mod progress;
 pub mod quantization_constraints;
+pub mod sgd_dynamical_stability;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -55,7 +56,8 @@ pub struct Settings {
 }
 
 /// Every experiment, in the order of the specifications.
-pub const ALL: &[&dyn Experiment] = &[&quantization_constraints::QuantizationConstraints];
+pub const ALL: &[&dyn Experiment] =
+    &[&quantization_constraints::QuantizationConstraints, &sgd_dynamical_stability::SgdDynamicalStability];
 
 /// The experiment of this slug.
 pub fn find(slug: &str) -> Option<&'static dyn Experiment> {

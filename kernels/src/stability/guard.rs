@@ -1,5 +1,5 @@
 use super::{Curvature, Observation, Trackers, ratios};
-use crate::blas::dot_unchecked;
+use crate::blas::{axpy_unchecked, dot_unchecked};
 use crate::{Error, Real, check_finite, check_length};
 use core::borrow::BorrowMut;
 
@@ -231,7 +231,8 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
 
     /// A whole step of plain SGD: observes, θ ← θ − ηr·g, checks.
     ///
-    /// Shapes: θ and g of length P, g the gradient of the output, r the derivative of the loss by it.
+    /// Shapes: θ and g of length P, g the gradient of the output, r the derivative of the loss by it; what is observed
+    /// must be theirs, q = ‖g‖² above all, which the guarantee of finite parameters rests on.
     ///
     /// # Errors
     /// [`Error::Dimension`]; then nothing has moved.
@@ -248,15 +249,12 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
             return Ok(self.report.verdict);
         }
         let length = self.learning_rate * residual;
-        // 0 as long as all is finite: the sum of 0·θᵢ.
-        let mut overflow = T::ZERO;
-        for (parameter, &slope) in parameters.iter_mut().zip(gradient) {
-            *parameter -= length * slope;
-            overflow += *parameter * T::ZERO;
-        }
-        if !overflow.is_finite() {
+        // ‖ηrg‖² is a number: then no entry of the step is above its root, far below half a unit in the last place of
+        // the largest number, and nothing finite overflows by it.
+        if !(length * length * observation.squared_norm).is_finite() {
             return self.recover(parameters);
         }
+        axpy_unchecked(-length, gradient, parameters);
         if self.due { self.check(parameters, None) } else { Ok(self.report.verdict) }
     }
 
@@ -472,8 +470,13 @@ mod tests {
         let overflows: [Step; 3] = [
             |guard, theta| guard.step(theta, &[1.0], 1.0, &Observation::sample(1e200, 1.0, 1.0)),
             |guard, theta| guard.step(theta, &[1.0], f64::NAN, &Observation::sample(1.0, f64::NAN, 1.0)),
-            // All that is seen is finite, only the step is not.
-            |guard, theta| guard.step(theta, &[f64::MAX], 1e10, &Observation::sample(1.0, 1.0, 1.0)),
+            // All that is seen is finite, only the step is not: η is 1e150.
+            |guard, theta| {
+                guard.learning_rate = 1e150;
+                let verdict = guard.step(theta, &[1e30], 1e10, &Observation::sample(1e60, 1e10, 1.0));
+                guard.learning_rate = 0.5;
+                verdict
+            },
         ];
         for overflow in overflows {
             let mut guard = guard(settings(), 1.0);
