@@ -79,24 +79,14 @@ impl DiagonalLinear {
         check_length("gradient", gradient.len(), self.parameters())?;
         let (by_a, by_b) = gradient.split_at_mut_checked(self.inputs).unwrap_or_default();
         let (mut outputs, mut norms) = ([T::NEGATIVE_ZERO; LANES], [T::NEGATIVE_ZERO; LANES]);
-        let mut lanes = |a: &[T], b: &[T], x: &[T], by_a: &mut [T], by_b: &mut [T]| {
-            let sums = outputs.iter_mut().zip(&mut norms);
-            let entries = a.iter().zip(b).zip(x).zip(by_a.iter_mut().zip(by_b));
-            for ((output, norm), (((&a, &b), &x), (by_a, by_b))) in sums.zip(entries) {
-                let (slope_a, slope_b) = (b * x, a * x);
-                (*by_a, *by_b) = (slope_a, slope_b);
-                *output += slope_a * a;
-                *norm += slope_a * slope_a + slope_b * slope_b;
-            }
-        };
         let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
         let (x, x_tail) = x.as_chunks::<LANES>();
         let (by_a, by_a_tail) = by_a.as_chunks_mut::<LANES>();
         let (by_b, by_b_tail) = by_b.as_chunks_mut::<LANES>();
         for (((a, b), x), (by_a, by_b)) in a.iter().zip(b).zip(x).zip(by_a.iter_mut().zip(by_b)) {
-            lanes(a, b, x, by_a, by_b);
+            lanes(&mut outputs, &mut norms, (a, b, x), (by_a, by_b));
         }
-        lanes(a_tail, b_tail, x_tail, by_a_tail, by_b_tail);
+        lanes(&mut outputs, &mut norms, (a_tail, b_tail, x_tail), (by_a_tail, by_b_tail));
         Ok((finite(combine(outputs))?, combine(norms)))
     }
 
@@ -107,6 +97,23 @@ impl DiagonalLinear {
         check_finite("parameters", parameters)?;
         check_finite("x", x)?;
         Ok(parameters.split_at_checked(self.inputs).unwrap_or_default())
+    }
+}
+
+/// Up to eight inputs: their entries of the gradient, and what they add to the partial sums of f and of q.
+#[inline(always)]
+fn lanes<T: Real>(
+    outputs: &mut [T; LANES],
+    norms: &mut [T; LANES],
+    (a, b, x): (&[T], &[T], &[T]),
+    (by_a, by_b): (&mut [T], &mut [T]),
+) {
+    let entries = a.iter().zip(b).zip(x).zip(by_a.iter_mut().zip(by_b));
+    for ((output, norm), (((&a, &b), &x), (by_a, by_b))) in outputs.iter_mut().zip(norms).zip(entries) {
+        let (slope_a, slope_b) = (b * x, a * x);
+        (*by_a, *by_b) = (slope_a, slope_b);
+        *output += slope_a * a;
+        *norm += slope_a * slope_a + slope_b * slope_b;
     }
 }
 
