@@ -74,20 +74,25 @@ impl Definition {
         }
     }
 
-    /// η*, by the kernel.
-    fn threshold(&self, gradients: &Gradients, kappa: f64) -> f64 {
+    /// The gradients in the eigenvectors whose eigenvalues are not 0, the largest first.
+    fn coordinates(&self, gradients: &Gradients) -> Gradients {
         // Eigenvalues that are 0 but for rounding belong to no gradient.
         let rank = self.eigenvalues.iter().filter(|&&value| value > 1e-9 * self.eigenvalues[0]).count();
-        let columns = self.eigenvectors.columns(0, rank);
-        let projections: Vec<f64> = (0..rank)
-            .flat_map(|i| {
-                gradients
-                    .iter()
-                    .map(move |g| g.iter().zip(columns.column(i).iter()).map(|(g, u)| g * u).sum())
-            })
-            .collect();
-        let sgd = LinearizedSgd::new(&self.eigenvalues[..rank], &projections, kappa).unwrap();
-        let mut threshold = Threshold::new(vec![0.0; Threshold::scalars(self.samples(), rank)]);
+        let along = |g: &[f64], i: usize| -> f64 {
+            g.iter().zip(self.eigenvectors.column(i).iter()).map(|(g, u)| g * u).sum()
+        };
+        let entries = gradients.iter().flat_map(|g| (0..rank).map(move |i| along(g, i))).collect();
+        Gradients { parameters: rank, entries }
+    }
+
+    /// η*, by the kernel.
+    fn threshold(&self, gradients: &Gradients, kappa: f64) -> f64 {
+        let coordinates = self.coordinates(gradients);
+        let (rank, samples) = (coordinates.parameters, self.samples());
+        // A sample a row.
+        let projections = DMatrix::from_row_slice(samples, rank, &coordinates.entries);
+        let sgd = LinearizedSgd::new(&self.eigenvalues[..rank], projections.as_slice(), kappa).unwrap();
+        let mut threshold = Threshold::new(vec![0.0; Threshold::scalars(samples, rank)]);
         let report = threshold.solve(&sgd, 1e-12, 200_000).unwrap();
         assert_eq!(report.status, ThresholdStatus::Converged);
         report.learning_rate
@@ -110,7 +115,7 @@ proptest! {
         prop_assert!(curvature.fourth_moment.unwrap() * slack >= trace * trace);
         let found = ratios(&curvature).unwrap();
         prop_assert!(found.trace.unwrap() * slack >= trace / 2.0);
-        prop_assert_eq!(found.trace_alone, Some(trace / 2.0));
+        prop_assert!((found.trace_alone.unwrap() - trace / 2.0).abs() <= 4.0 * f64::EPSILON * trace);
     }
 
     #[test]
@@ -143,25 +148,21 @@ proptest! {
         gradients in gradients(5),
         kappa in prop_oneof![Just(1.0), 0.05..1.0f64],
     ) {
+        // Without the directions that no gradient has, along which nothing ever moves.
+        let gradients = Definition::new(&gradients).coordinates(&gradients);
         let definition = Definition::new(&gradients);
         let threshold = definition.threshold(&gradients, kappa);
-        let size = gradients.parameters;
-        // The mean of the gradients' own Hessians lies in their span, and meets every direction that moves.
-        let start = &definition.mean / definition.mean.norm();
+        // The logarithm of the growth over the last 2000 of 4000 steps.
         let run = |eta: f64| {
-            let mut sigma = start.clone();
-            let (mut scale, mut rate) = (0.0_f64, 0.0);
+            let mut sigma = &definition.mean / definition.mean.norm();
+            let mut growth = 0.0;
             for step in 0..4000 {
                 sigma = definition.step(&sigma, eta, kappa);
                 let norm = sigma.norm();
                 sigma /= norm;
-                scale += norm.ln();
-                if step == 1999 {
-                    rate = scale;
-                }
+                growth += if step < 2000 { 0.0 } else { norm.ln() };
             }
-            assert_eq!(sigma.nrows(), size);
-            scale - rate
+            growth
         };
         prop_assert!(run(0.97 * threshold) < 0.0);
         prop_assert!(run(1.03 * threshold) > 0.0);
@@ -187,7 +188,9 @@ proptest! {
     }
 
     #[test]
-    fn one_draw_is_exact_for_a_diagonal(entries in proptest::collection::vec(-3.0..3.0f64, 1..30), seed in 0..99u64) {
+    fn one_draw_is_exact_for_a_diagonal(
+        entries in proptest::collection::vec(-3.0..3.0f64, 1..30), seed in 0..99u64,
+    ) {
         let operator = Diagonal::new(&entries).unwrap();
         let moments =
             hutchinson(&operator, Key::from_seed(seed), 1, &mut vec![0.0; 2 * entries.len()]).unwrap();

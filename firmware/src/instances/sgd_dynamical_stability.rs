@@ -81,7 +81,8 @@ pub struct Outcome<T> {
     pub test: T,
     /// ‖a ∘ b‖₁, the norm of the effective weights.
     pub norm1: T,
-    /// Digest of verdicts, reductions and recoveries in the first 200 steps.
+    /// Digest of the changes of verdict, reductions and recoveries in the first 200 steps, in their order: at which step
+    /// something overflows depends on the range of the type.
     pub actions: u64,
     /// Digest of the final parameters, the actions and the figures above.
     pub digest: u64,
@@ -121,13 +122,15 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, learning_rate: f64, seed: u64) -> R
     let settings = GuardSettings::for_samples(SAMPLES);
     let mut guard = Guard::new(settings, learning_rate, theta, snapshot)?;
     let mut draws = order.stream();
-    let mut actions = Fnv1a64::new();
+    let (mut actions, mut last) = (Fnv1a64::new(), [0; 3]);
     for step in 0..STEPS {
         let (x, target) = samples.draw(&mut draws)?;
         let verdict = guarded_step(NET, &mut guard, theta, x, target, gradient)?;
-        if step < COMPARED_STEPS {
-            let GuardReport { reductions, recoveries, .. } = guard.report();
-            actions.write(&[verdict as u8, reductions as u8, recoveries as u8]);
+        let GuardReport { reductions, recoveries, .. } = guard.report();
+        let action = [verdict as u8, reductions as u8, recoveries as u8];
+        if step < COMPARED_STEPS && action != last {
+            actions.write(&action);
+            last = action;
         }
     }
     let guard = guard.report();

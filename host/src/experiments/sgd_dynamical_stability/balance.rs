@@ -15,8 +15,10 @@ use crate::experiments::{
 const RATE: f64 = 0.05;
 const CLIP: f64 = 200.0;
 const STARTS: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
-/// Standard deviation of a at the start.
-const DEVIATION: f64 = 0.1;
+/// Variance of a at the start.
+const VARIANCE: f64 = 0.1;
+const INPUTS: usize = 1000;
+const SAMPLES: usize = 300;
 
 /// r = (‖a‖² + ‖b‖²)/(2‖a ∘ b‖₁), 1 where |a| = |b|.
 fn balance(theta: &[f64]) -> f64 {
@@ -27,32 +29,31 @@ fn balance(theta: &[f64]) -> f64 {
 }
 
 pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Findings) -> Result<()> {
-    let (inputs, samples, starts) = match scale {
-        Scale::Quick => (300, 90, &STARTS[..3]),
-        Scale::Full => (1000, 300, &STARTS[..]),
+    let (starts, descent_steps) = match scale {
+        Scale::Quick => (&STARTS[..3], 1000),
+        Scale::Full => (&STARTS[..], 5000),
     };
     let [data, initial, signs, order] = key.split();
-    let problem = Problem::new(data, inputs, samples, 500);
-    let rate = RATE * 1000.0 / inputs as f64;
+    let problem = Problem::new(data, INPUTS, SAMPLES, 500);
     let runs: Vec<(usize, bool)> = (0..starts.len()).flat_map(|i| [(i, false), (i, true)]).collect();
     progress.expect(runs.len());
     let ends = runs
         .into_par_iter()
         .map(|(i, full_batch)| {
             let mut theta = vec![0.0; problem.net.parameters()];
-            let (a, b) = theta.split_at_mut(inputs);
+            let (a, b) = theta.split_at_mut(INPUTS);
             normal_parameters(initial, a);
             let ratio = starts[i] + (starts[i] * starts[i] - 1.0).sqrt();
             for (j, (a, b)) in (0..).zip(a.iter_mut().zip(b)) {
-                *a *= DEVIATION;
+                *a *= VARIANCE.sqrt();
                 *b = ratio * rademacher_at::<f64>(signs, j) * *a;
             }
             let trained = if full_batch {
-                problem.descend(theta, rate, 5000, CLIP)?
+                problem.descend(theta, RATE, descent_steps, CLIP)?
             } else {
-                problem.sgd(theta, rate, 20_000, CLIP, order.child(i as u32))?
+                problem.sgd(theta, RATE, 20_000, CLIP, order.child(i as u32))?
             };
-            let end = problem.end(rate, &trained)?;
+            let end = problem.end(RATE, &trained)?;
             progress.advance("balance");
             Ok((balance(&trained.theta), end))
         })
@@ -67,7 +68,7 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
     let (sgd, descent) = (of(0), of(1));
     for (method, runs) in [("SGD", &sgd), ("gradient descent", &descent)] {
         for (start, (last, end)) in starts.iter().zip(runs) {
-            let figures = [*start, *last, end.curvature.trace, 2.0 / rate, end.train, end.clipped];
+            let figures = [*start, *last, end.curvature.trace, 2.0 / RATE, end.train, end.clipped];
             table.rows.push([vec![Cell::from(method)], figures.map(Cell::from).to_vec()].concat());
         }
     }

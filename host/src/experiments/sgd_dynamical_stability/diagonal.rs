@@ -16,6 +16,10 @@ use crate::experiments::{
 /// Inputs that the target depends on.
 const ACTIVE: usize = 3;
 const CLIP: f64 = 50.0;
+const INPUTS: usize = 1000;
+const SAMPLES: usize = 300;
+/// Of SGD.
+const STEPS: usize = 80_000;
 /// Gradient descent stops here, or after so many steps.
 const GRADIENT_NORM: f64 = 1e-7;
 const MAX_STEPS: usize = 200_000;
@@ -145,16 +149,14 @@ pub(super) fn effective(theta: &[f64], weights: &mut [f64]) {
 }
 
 pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Findings) -> Result<()> {
-    let (inputs, samples, test_points, steps) = match scale {
-        Scale::Quick => (300, 90, 500, 60_000),
-        Scale::Full => (1000, 300, 3000, 80_000),
+    let (rates, test_points) = match scale {
+        Scale::Quick => (grid(-1.8, -0.9, 3), 500),
+        Scale::Full => (grid(-2.4, -0.9, 6), 3000),
     };
     let [data, initial, order] = key.split();
-    let problem = Problem::new(data, inputs, samples, test_points);
+    let problem = Problem::new(data, INPUTS, SAMPLES, test_points);
     let mut start = vec![0.0; problem.net.parameters()];
     normal_parameters(initial, &mut start);
-    // The trace grows with the number of inputs: smaller networks meet 2/η at larger rates.
-    let rates: Vec<f64> = grid(-2.4, -0.9, 6).into_iter().map(|rate| rate * 1000.0 / inputs as f64).collect();
     let runs: Vec<(usize, bool)> = (0..rates.len()).flat_map(|i| [(i, false), (i, true)]).collect();
     progress.expect(runs.len());
     let ends = runs
@@ -163,7 +165,7 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
             let trained = if full_batch {
                 problem.descend(start.clone(), rates[i], MAX_STEPS, CLIP)?
             } else {
-                problem.sgd(start.clone(), rates[i], steps, CLIP, order.child(i as u32))?
+                problem.sgd(start.clone(), rates[i], STEPS, CLIP, order.child(i as u32))?
             };
             let end = problem.end(rates[i], &trained)?;
             progress.advance("diagonal networks");

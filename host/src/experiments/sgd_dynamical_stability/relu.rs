@@ -13,6 +13,9 @@ use super::{End, TRACE, check_trace, clip, grid};
 use crate::experiments::{Bound, Cell, Check, Findings, Progress, Scale, Table};
 
 const CLIP: f64 = 100.0;
+const SAMPLES: usize = 300;
+/// Of SGD.
+const STEPS: usize = 60_000;
 /// Units of the teacher, each of weight 1 with a unit vector.
 const TEACHERS: usize = 10;
 
@@ -145,16 +148,14 @@ impl Problem {
 }
 
 pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Findings) -> Result<()> {
-    let (net, samples, test_points, points, sgd_steps, descent_steps) = match scale {
-        Scale::Quick => (TwoLayerRelu { inputs: 20, units: 40 }, 60, 500, 4, 60_000, 3000),
-        Scale::Full => (TwoLayerRelu { inputs: 100, units: 100 }, 300, 3000, 7, 60_000, 6000),
+    let (rates, test_points, descent_steps) = match scale {
+        Scale::Quick => (grid(-2.0, -1.0, 3), 500, 200),
+        Scale::Full => (grid(-3.0, -1.0, 7), 3000, 6000),
     };
+    let net = TwoLayerRelu { inputs: 100, units: 100 };
     let [data, initial, order] = key.split();
-    let problem = Problem::new(data, net, samples, test_points)?;
+    let problem = Problem::new(data, net, SAMPLES, test_points)?;
     let start = problem.start(initial);
-    // The trace is that of 100 units of 100 inputs: Σ(½‖w‖² + ½d·a²) in the mean.
-    let shrink = (net.inputs * net.units) as f64 / 1e4;
-    let rates: Vec<f64> = grid(-3.0, -1.0, points).into_iter().map(|rate| rate / shrink).collect();
     let runs: Vec<(usize, bool)> = (0..rates.len()).flat_map(|i| [(i, false), (i, true)]).collect();
     progress.expect(runs.len());
     let ends = runs
@@ -164,7 +165,7 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
                 (rates[i], problem.descend(start.clone(), rates[i], descent_steps)?)
             } else {
                 let rate = rates[i] / (net.inputs as f64).sqrt();
-                (rate, problem.sgd(start.clone(), rate, sgd_steps, order.child(i as u32))?)
+                (rate, problem.sgd(start.clone(), rate, STEPS, order.child(i as u32))?)
             };
             let end = problem.end(rate, &theta, clipped)?;
             progress.advance("two-layer ReLU networks");
