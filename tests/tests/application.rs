@@ -1,9 +1,10 @@
-//! The application through its endpoint, on this machine.
+//! The application through its endpoint, on this machine and over a board's wire.
 
-use quern::place::{Argument, Native, Place};
+use quern::place::{Argument, Native, Place, Wired, boards};
 use quern_firmware::ScalarKind;
 
 /// What a run answers.
+#[derive(Debug, PartialEq)]
 struct Outcome {
     hash: i64,
     alarms: i64,
@@ -19,10 +20,13 @@ const PLAIN: i64 = 1;
 
 /// seed, periods, fault, fault_from, rule.
 fn run_at(arguments: [i64; 5], rate: f32) -> Result<Outcome, String> {
+    run_on(&mut Native::new(4096, 1024), arguments, rate)
+}
+
+fn run_on(place: &mut dyn Place, arguments: [i64; 5], rate: f32) -> Result<Outcome, String> {
     let mut arguments = arguments.map(Argument::Integer).to_vec();
     arguments.push(Argument::F32(rate));
-    let answer =
-        Native::new(4096, 1024).call("application/online-learner", ScalarKind::F32, &arguments, 0).unwrap();
+    let answer = place.call("application/online-learner", ScalarKind::F32, &arguments, 0).unwrap();
     answer.outcome.map(|results| match results[..] {
         [
             Argument::Integer(hash),
@@ -53,15 +57,28 @@ fn a_run_repeats_and_tells_of_the_fault() {
     assert_eq!((quiet.alarms, quiet.first, quiet.diverged), (0, -1, -1));
 }
 
-#[test]
-fn a_rate_that_diverges_converges_under_the_guard() {
-    let plain = run_at([5, 1000, 0, 0, PLAIN], 20.0).unwrap();
+/// In the closed loop with the simulated sensor, a learning rate at which the plain rule diverges.
+fn shows_the_guard(place: &mut dyn Place) -> [Outcome; 2] {
+    let plain = run_on(place, [5, 1000, 0, 0, PLAIN], 20.0).unwrap();
     assert!((1..200).contains(&plain.diverged), "{}", plain.diverged);
-    let guarded = run_at([5, 1000, 0, 0, GUARDED], 20.0).unwrap();
+    let guarded = run_on(place, [5, 1000, 0, 0, GUARDED], 20.0).unwrap();
     assert_eq!(guarded.diverged, -1);
     // A tenth of what the last value as prediction would leave, the swing's (2·2π/48)²/2.
     assert!(guarded.residual < 0.0034, "{}", guarded.residual);
     assert!(guarded.learning_rate < 20.0);
+    [plain, guarded]
+}
+
+#[test]
+fn a_rate_that_diverges_converges_under_the_guard() {
+    shows_the_guard(&mut Native::new(4096, 1024));
+}
+
+#[test]
+fn the_guard_does_the_same_on_a_board() {
+    let board = boards::find("mps2-an386").unwrap();
+    let outcomes = shows_the_guard(&mut Wired::start(board, None).unwrap());
+    assert_eq!(outcomes, shows_the_guard(&mut Native::new(4096, 1024)));
 }
 
 #[test]

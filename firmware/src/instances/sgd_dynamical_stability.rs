@@ -1,5 +1,5 @@
 //! A diagonal network of 40 inputs is trained by SGD on 16 samples, at a learning rate at which that diverges: the
-//! stability guard lowers it until the loop converges.
+//! stability guard lowers it until the loop converges. Every board holds it.
 
 use quern_kernels::linop::GaussNewton;
 use quern_kernels::nn::DiagonalLinear;
@@ -158,7 +158,6 @@ pub fn solve<T: Scalar>(call: &mut Call<'_>, learning_rate: f64, seed: u64) -> R
         max_iterations: POWER.max_iterations,
     };
     let largest_eigenvalue = PowerIteration::new(&mut *vectors).largest(&gauss_newton, start, &stop)?.value;
-    drop(gauss_newton);
 
     let point = vectors.get_mut(..INPUTS).unwrap_or_default();
     let mut test = T::ZERO;

@@ -61,9 +61,9 @@ impl DiagonalLinear {
 
     /// f(x), its gradient g for an output seed of 1, and q = ‖g‖₂² = Σⱼ xⱼ²(aⱼ² + bⱼ²).
     ///
-    /// Shapes, guarantees and errors: as [`gradient`](Self::gradient); q in eight partial sums of (bⱼxⱼ)² + (aⱼxⱼ)². It
-    /// may be infinite where f is not: that is for the guard to judge. Cost: 8d flops, no lent memory. Source: as the
-    /// network.
+    /// Shapes, guarantees and errors: as [`gradient`](Self::gradient); q in eight partial sums, to which (bⱼxⱼ)² and
+    /// (aⱼxⱼ)² are added one after the other. It may be infinite where f is not: that is for the guard to judge. Cost:
+    /// 8d flops, no lent memory. Source: as the network.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -113,7 +113,8 @@ fn lanes<T: Real>(
         let (slope_a, slope_b) = (b * x, a * x);
         (*by_a, *by_b) = (slope_a, slope_b);
         *output += slope_a * a;
-        *norm += slope_a * slope_a + slope_b * slope_b;
+        *norm += slope_a * slope_a;
+        *norm += slope_b * slope_b;
     }
 }
 

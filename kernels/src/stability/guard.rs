@@ -236,7 +236,7 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
     ///
     /// # Errors
     /// [`Error::Dimension`]; then nothing has moved.
-    #[inline]
+    #[inline(always)]
     pub fn step(
         &mut self,
         parameters: &mut [T],
@@ -265,7 +265,7 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
     ///
     /// # Errors
     /// [`Error::Dimension`]; then nothing has changed.
-    #[inline]
+    #[inline(always)]
     pub fn observe(
         &mut self,
         parameters: &mut [T],
@@ -294,6 +294,7 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] for a λ that is not finite. Then nothing has changed.
+    #[inline(never)]
     pub fn check(&mut self, parameters: &mut [T], largest_eigenvalue: Option<T>) -> Result<Verdict, Error> {
         check_length("parameters", parameters.len(), self.parameters)?;
         if let Some(eigenvalue) = largest_eigenvalue {
@@ -304,7 +305,8 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
             return Ok(self.report.verdict);
         }
         self.due = false;
-        if check_finite("parameters", parameters).is_err() {
+        // 0·θᵢ is 0 as long as θᵢ is finite, and then so is the sum.
+        if !parameters.iter().fold(T::ZERO, |sum, &parameter| sum + T::ZERO * parameter).is_finite() {
             return self.recover(parameters);
         }
         let squares = self.trackers.frobenius_squared();
@@ -383,6 +385,7 @@ impl<T: Real, B: BorrowMut<[T]>> Guard<T, B> {
     }
 
     /// gₜᵀgₜ₋₁, and gₜ remembered.
+    #[inline(never)]
     fn pair(&mut self, gradient: &[T]) -> Result<Option<T>, Error> {
         check_length("gradient", gradient.len(), self.parameters)?;
         let memory = self.memory.borrow_mut();

@@ -147,7 +147,7 @@ impl<T: Real> Trackers<T> {
     ///
     /// # Errors
     /// [`Error::NonFinite`]; then nothing is taken in.
-    #[inline]
+    #[inline(always)]
     pub fn observe(&mut self, observation: &Observation<T>, inner_product: Option<T>) -> Result<(), Error> {
         const REFUSED: Error = Error::NonFinite { what: "observation", index: 0 };
         if !observation.is_finite() {
