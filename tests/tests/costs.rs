@@ -46,3 +46,16 @@ fn instruction_counts_repeat() -> Result<()> {
     assert_eq!(counts(measure("blas/dot")?), counts(measure("blas/dot")?));
     Ok(())
 }
+
+/// A guarded step of SGD on the board's network, no eigenvalue watched, against the same step without the guard.
+#[test]
+fn the_stability_guard_costs_less_than_15_percent_of_a_step() -> Result<()> {
+    let rows = measure("stability/")?;
+    let instructions = |kernel: &str| {
+        let row = rows.iter().find(|row| row.kernel == kernel && row.scalar == "f32");
+        row.expect("both loops are measured").instructions as f64
+    };
+    let extra = instructions("stability/guarded_steps") / instructions("stability/plain_steps") - 1.0;
+    assert!(extra < 0.15, "{extra}");
+    Ok(())
+}

@@ -56,6 +56,15 @@ fn hessian_spectrum_reproduces() {
 }
 
 #[test]
+fn sgd_dynamical_stability_reproduces() {
+    let experiment = experiments::find("sgd-dynamical-stability").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    assert_eq!(failing(&findings), [""; 0]);
+}
+
+#[test]
 fn the_demonstration_learns_and_keeps_its_bytes() {
     let findings = quantization_constraints::demo(&SETTINGS, &Progress::silent()).unwrap();
     well_formed(&findings);

@@ -127,6 +127,11 @@ impl<I: I2c, P: OutputPin, D: DelayNs, R: StepRule<N>, const N: usize> OnlineLea
         Ok(Period::Learned { temperature, residual, score: verdict.score, alarm: verdict.alarm })
     }
 
+    /// The rule by which the weights move.
+    pub fn rule(&self) -> &R {
+        self.predictor.rule()
+    }
+
     /// The last anomalies, the oldest first.
     pub fn anomalies(&self) -> impl Iterator<Item = &Anomaly> {
         self.anomalies.iter()
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
     use crate::application::sht3x::checksum;
     use crate::application::simulated::{Fault, SimulatedBus, SimulatedPin, SimulatedTime};
-    use crate::application::{DetectorSettings, NormalizedStep};
+    use crate::application::{DetectorSettings, GuardedStep, PlainStep};
     use embedded_hal::digital::PinState;
     use embedded_hal::i2c::ErrorKind;
     use embedded_hal_mock::eh1::delay::{CheckedDelay, Transaction as Wait};
@@ -159,8 +164,44 @@ mod tests {
 
     const ORDER: usize = 8;
 
-    fn rule() -> NormalizedStep<ORDER> {
-        NormalizedStep::new(0.2, 1e-3).unwrap()
+    fn rule() -> GuardedStep<ORDER> {
+        GuardedStep::new(0.75).unwrap()
+    }
+
+    #[test]
+    fn a_learning_rate_that_diverges_converges_under_the_guard() {
+        fn run<R: StepRule<ORDER> + Clone>(rule: R, seed: u64) -> (Option<u32>, f64, R) {
+            let (time, pin) = (SimulatedTime::default(), SimulatedPin::default());
+            let bus = SimulatedBus::new(&time, seed, Fault::None, 0);
+            let detector = Detector::new(DetectorSettings::default()).unwrap();
+            let mut learner = OnlineLearner::new(bus, &pin, &time, 985, rule, detector);
+            let (mut sum, mut count) = (0.0, 0.0);
+            for period in 0..2000 {
+                match learner.period() {
+                    Ok(Period::Learned { residual, .. }) if period >= 1000 => {
+                        sum += f64::from(residual) * f64::from(residual);
+                        count += 1.0;
+                    }
+                    Ok(_) => {}
+                    Err(LearnerError::Kernel(error)) => {
+                        assert!(matches!(error, Error::NonFinite { .. }));
+                        return (Some(period), f64::INFINITY, learner.rule().clone());
+                    }
+                    Err(LearnerError::Pin(failure)) => match failure {},
+                }
+            }
+            (None, sum / count, learner.rule().clone())
+        }
+        for seed in 0..20 {
+            let (diverged, ..) = run(PlainStep::new(20.0).unwrap(), seed);
+            assert!(diverged.is_some_and(|period| period < 200), "seed {seed}: {diverged:?}");
+            let (diverged, residual, rule) = run(GuardedStep::new(20.0).unwrap(), seed);
+            assert_eq!(diverged, None, "seed {seed}");
+            // A tenth of the mean square of the swing, as for the rates that need no guard.
+            assert!(residual < 0.034 / 10.0, "seed {seed}: {residual} {:?}", rule.report());
+            let report = rule.report();
+            assert!(report.learning_rate < 20.0 && report.reductions > 0, "{report:?}");
+        }
     }
 
     #[test]

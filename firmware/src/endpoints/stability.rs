@@ -2,8 +2,7 @@
 
 use quern_kernels::linop::Dense;
 use quern_kernels::nn::DiagonalLinear;
-use quern_kernels::optim::{Sgd, SgdSettings};
-use quern_kernels::random::Key;
+use quern_kernels::random::{Key, Stream, below};
 use quern_kernels::spectrum::PowerStop;
 use quern_kernels::stability::{
     self, Curvature, Guard, GuardReport, GuardSettings, LinearizedSgd, Observation, Policy, Sampling,
@@ -179,41 +178,69 @@ fn guard<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     call.answer_vector(theta)
 }
 
-/// θ, X, y of a diagonal linear network, η, steps → θ after so many steps of plain SGD, through the samples in order.
-fn plain_steps<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
-    let (theta, inputs, targets) = (call.vector::<T>()?, call.vector::<T>()?, call.vector::<T>()?);
-    let settings = SgdSettings { learning_rate: call.scalar::<T>()?, ..SgdSettings::default() };
-    let steps = call.size()?.min(1000);
-    let net = DiagonalLinear { inputs: theta.len() / 2 };
-    let gradient = call.lend::<T>(theta.len())?;
-    let mut sgd = Sgd::new(settings, [])?;
-    call.measure(|| {
-        let samples = inputs.chunks_exact(net.inputs.max(1)).zip(targets.iter());
-        for (x, &target) in samples.cycle().take(steps) {
-            plain_step(net, &mut sgd, theta, x, target, gradient)?;
-        }
-        Ok::<(), Error>(())
-    })?;
-    call.answer_vector(theta)
+/// θ, X, y of a diagonal linear network, η, seed, steps.
+struct Training<'a, T> {
+    net: DiagonalLinear,
+    theta: &'a mut [T],
+    inputs: &'a [T],
+    targets: &'a [T],
+    learning_rate: T,
+    draws: Stream,
+    steps: usize,
+    gradient: &'a mut [T],
 }
 
-/// θ, X, y of a diagonal linear network, η, steps → report and θ after so many guarded steps, in the same order.
-fn guarded_steps<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
-    let (theta, inputs, targets) = (call.vector::<T>()?, call.vector::<T>()?, call.vector::<T>()?);
-    let learning_rate = call.scalar::<T>()?;
-    let steps = call.size()?.min(1000);
-    let net = DiagonalLinear { inputs: theta.len() / 2 };
-    let gradient = call.lend::<T>(theta.len())?;
-    let snapshot = call.lend::<T>(theta.len())?;
-    let settings = GuardSettings::for_samples(targets.len());
-    let mut guard = Guard::new(settings, learning_rate, theta, snapshot)?;
-    call.measure(|| {
-        let samples = inputs.chunks_exact(net.inputs.max(1)).zip(targets.iter());
-        for (x, &target) in samples.cycle().take(steps) {
-            guarded_step(net, &mut guard, theta, x, target, gradient)?;
+impl<'a, T: Scalar> Training<'a, T> {
+    fn of(call: &mut Call<'a>) -> Result<Self, CallError> {
+        let (theta, inputs, targets) = (call.vector::<T>()?, call.vector::<T>()?, call.vector::<T>()?);
+        let learning_rate = call.scalar::<T>()?;
+        let draws = Key::from_seed(call.integer()? as u64).stream();
+        let steps = call.size()?.min(1000);
+        let net = DiagonalLinear { inputs: theta.len() / 2 };
+        let gradient = call.lend::<T>(theta.len())?;
+        Ok(Self { net, theta, inputs, targets, learning_rate, draws, steps, gradient })
+    }
+
+    /// Makes the steps, each on a sample drawn with replacement.
+    fn run(
+        &mut self,
+        mut step: impl FnMut(DiagonalLinear, &mut [T], &[T], T, &mut [T]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for _ in 0..self.steps {
+            let index = below(&mut self.draws, self.targets.len() as u32)? as usize;
+            let x = self.inputs.chunks_exact(self.net.inputs.max(1)).nth(index);
+            let target = self.targets.get(index);
+            let (Some(x), Some(&target)) = (x, target) else {
+                return Err(Error::Index { what: "sample", position: index, bound: self.targets.len() });
+            };
+            step(self.net, self.theta, x, target, self.gradient)?;
         }
-        Ok::<(), Error>(())
+        Ok(())
+    }
+}
+
+/// θ, X, y of a diagonal linear network, η, seed, steps → θ after so many steps of plain SGD.
+fn plain_steps<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let mut training = Training::<T>::of(call)?;
+    let learning_rate = training.learning_rate;
+    call.measure(|| {
+        training
+            .run(|net, theta, x, target, gradient| plain_step(net, learning_rate, theta, x, target, gradient))
+    })?;
+    call.answer_vector(training.theta)
+}
+
+/// θ, X, y of a diagonal linear network, η, seed, steps → report and θ after so many guarded steps.
+fn guarded_steps<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let mut training = Training::<T>::of(call)?;
+    let snapshot = call.lend::<T>(training.theta.len())?;
+    let settings = GuardSettings::for_samples(training.targets.len());
+    let mut guard = Guard::new(settings, training.learning_rate, training.theta, snapshot)?;
+    call.measure(|| {
+        training.run(|net, theta, x, target, gradient| {
+            guarded_step(net, &mut guard, theta, x, target, gradient).map(drop)
+        })
     })?;
     answer_report(call, &guard.report())?;
-    call.answer_vector(theta)
+    call.answer_vector(training.theta)
 }

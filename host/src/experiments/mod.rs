@@ -8,6 +8,7 @@ mod findings;
 pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
+pub mod sgd_dynamical_stability;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -61,6 +62,7 @@ pub const ALL: &[&dyn Experiment] = &[
     &quantization_constraints::QuantizationConstraints,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
+    &sgd_dynamical_stability::SgdDynamicalStability,
 ];
 
 /// The experiment of this slug.

@@ -149,13 +149,14 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                     )
                 }),
         ),
-        "stability/plain_steps" | "stability/guarded_steps" => {
-            spoiled((training(largest), 0..80_i64).prop_map(move |((theta, x, y, rate), steps)| {
+        "stability/plain_steps" | "stability/guarded_steps" => spoiled(
+            (training(largest), seed(), 0..80_i64).prop_map(move |((theta, x, y, rate), seed, steps)| {
                 let mut arguments = [theta, x, y].map(|values| numbers.vector(values)).to_vec();
-                arguments.extend([numbers.scalar(rate), Argument::Integer(steps)]);
+                arguments.push(numbers.scalar(rate));
+                arguments.extend([seed, steps].map(Argument::Integer));
                 arguments
-            }))
-        }
+            }),
+        ),
         _ => return None,
     })
 }
@@ -188,7 +189,7 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         }
         "stability/plain_steps" | "stability/guarded_steps" => {
             // 32 steps, one check among them, of the board's network: 80 parameters, 16 samples.
-            let training = vec![vector(80), vector(640), vector(16), scalar(0.01), integer(32)];
+            let training = vec![vector(80), vector(640), vector(16), scalar(0.01), integer(1), integer(32)];
             ("32 steps of 80", training)
         }
         _ => return Vec::new(),

@@ -1,4 +1,4 @@
-use crate::blas::{LANES, combine, dot_unchecked};
+use crate::blas::{LANES, combine};
 use crate::{Error, Real, check_finite, check_length};
 
 /// A diagonal linear network: f(x) = Σⱼ aⱼbⱼxⱼ, a linear model whose parameters enter in pairs.
@@ -56,29 +56,38 @@ impl DiagonalLinear {
     /// As [`forward`](Self::forward).
     #[inline]
     pub fn gradient<T: Real>(&self, parameters: &[T], x: &[T], gradient: &mut [T]) -> Result<T, Error> {
-        let (a, b) = self.check(parameters, x)?;
-        check_length("gradient", gradient.len(), self.parameters())?;
-        let Some((by_a, by_b)) = gradient.split_at_mut_checked(self.inputs) else { return Ok(T::ZERO) };
-        let entries = by_a.iter_mut().zip(by_b).zip(a.iter().zip(b)).zip(x);
-        for (((by_a, by_b), (&a, &b)), &x) in entries {
-            *by_a = b * x;
-            *by_b = a * x;
-        }
-        finite(dot_unchecked(by_a, a))
+        self.pass(parameters, x, gradient).map(|(output, _)| output)
     }
 
     /// f(x), its gradient g for an output seed of 1, and q = ‖g‖₂² = Σⱼ xⱼ²(aⱼ² + bⱼ²).
     ///
-    /// Shapes, guarantees and errors: as [`gradient`](Self::gradient); q has the bits of
-    /// [`blas::dot`](crate::blas::dot) of g with itself. It may be infinite where f is not: that is for the guard to
-    /// judge. Cost: 8d flops, no lent memory. Source: as the network.
+    /// Shapes, guarantees and errors: as [`gradient`](Self::gradient); q in eight partial sums, to which (bⱼxⱼ)² and
+    /// (aⱼxⱼ)² are added one after the other. It may be infinite where f is not: that is for the guard to judge. Cost:
+    /// 8d flops, no lent memory. Source: as the network.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
     #[inline]
     pub fn grad_unit<T: Real>(&self, parameters: &[T], x: &[T], gradient: &mut [T]) -> Result<(T, T), Error> {
-        let output = self.gradient(parameters, x, gradient)?;
-        Ok((output, dot_unchecked(gradient, gradient)))
+        self.pass(parameters, x, gradient)
+    }
+
+    /// All in one pass; what is not wanted of it costs nothing.
+    #[inline(always)]
+    fn pass<T: Real>(&self, parameters: &[T], x: &[T], gradient: &mut [T]) -> Result<(T, T), Error> {
+        let (a, b) = self.check(parameters, x)?;
+        check_length("gradient", gradient.len(), self.parameters())?;
+        let (by_a, by_b) = gradient.split_at_mut_checked(self.inputs).unwrap_or_default();
+        let (mut outputs, mut norms) = ([T::NEGATIVE_ZERO; LANES], [T::NEGATIVE_ZERO; LANES]);
+        let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        let (x, x_tail) = x.as_chunks::<LANES>();
+        let (by_a, by_a_tail) = by_a.as_chunks_mut::<LANES>();
+        let (by_b, by_b_tail) = by_b.as_chunks_mut::<LANES>();
+        for (((a, b), x), (by_a, by_b)) in a.iter().zip(b).zip(x).zip(by_a.iter_mut().zip(by_b)) {
+            lanes(&mut outputs, &mut norms, (a, b, x), (by_a, by_b));
+        }
+        lanes(&mut outputs, &mut norms, (a_tail, b_tail, x_tail), (by_a_tail, by_b_tail));
+        Ok((finite(combine(outputs))?, combine(norms)))
     }
 
     /// a and b.
@@ -88,6 +97,24 @@ impl DiagonalLinear {
         check_finite("parameters", parameters)?;
         check_finite("x", x)?;
         Ok(parameters.split_at_checked(self.inputs).unwrap_or_default())
+    }
+}
+
+/// Up to eight inputs: their entries of the gradient, and what they add to the partial sums of f and of q.
+#[inline(always)]
+fn lanes<T: Real>(
+    outputs: &mut [T; LANES],
+    norms: &mut [T; LANES],
+    (a, b, x): (&[T], &[T], &[T]),
+    (by_a, by_b): (&mut [T], &mut [T]),
+) {
+    let entries = a.iter().zip(b).zip(x).zip(by_a.iter_mut().zip(by_b));
+    for ((output, norm), (((&a, &b), &x), (by_a, by_b))) in outputs.iter_mut().zip(norms).zip(entries) {
+        let (slope_a, slope_b) = (b * x, a * x);
+        (*by_a, *by_b) = (slope_a, slope_b);
+        *output += slope_a * a;
+        *norm += slope_a * slope_a;
+        *norm += slope_b * slope_b;
     }
 }
 

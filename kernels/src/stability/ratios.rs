@@ -94,13 +94,11 @@ pub fn ratios<T: Real>(curvature: &Curvature<T>) -> Result<Ratios<T>, Error> {
         return Err(Error::NonFinite { what: "curvature", index });
     }
     let half = learning_rate / (T::ONE + T::ONE);
-    let rest = T::ONE - batch_factor;
     let square = |x: Option<T>| x.map(|x| x * x);
-    let mixed = |mean, noise, over| quotient(half, plus(term(rest, mean), term(batch_factor, noise)), over);
     let ratios = Ratios {
         eigenvalue: eigenvalue.map(|eigenvalue| half * eigenvalue),
-        trace: mixed(squares, fourth_moment, trace),
-        trace_alone: mixed(square(eigenvalue), square(trace), trace),
+        trace: mixed(half, batch_factor, squares, fourth_moment, trace),
+        trace_alone: mixed(half, batch_factor, square(eigenvalue), square(trace), trace),
         eigenvector: quotient(
             half,
             plus(square(eigenvalue), term(batch_factor, curvature.eigenvector_variance)),
@@ -114,6 +112,17 @@ pub fn ratios<T: Real>(curvature: &Curvature<T>) -> Result<Ratios<T>, Error> {
         Some(largest) if !largest.is_finite() => Err(Error::NonFinite { what: "ratio", index: 0 }),
         _ => Ok(ratios),
     }
+}
+
+/// half·[(1 − κ)·mean + κ·noise]/over: R_T.
+pub(super) fn mixed<T: Real>(
+    half: T,
+    batch_factor: T,
+    mean: Option<T>,
+    noise: Option<T>,
+    over: Option<T>,
+) -> Option<T> {
+    quotient(half, plus(term(T::ONE - batch_factor, mean), term(batch_factor, noise)), over)
 }
 
 /// factor·x; 0 for a factor of 0, whatever is known of x.
