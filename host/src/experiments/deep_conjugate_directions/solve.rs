@@ -127,7 +127,7 @@ impl<A: LinearOperator<f64> + Sync> System<'_, A> {
                 DeflatedCg::new(vec![0.0; DeflatedCg::scalars(n)], deflation).solve(&problem, &stop)?
             }
             Method::Directions(k) => {
-                let mut solver = self.directions(k)?;
+                let mut solver = self.directions(k, self.network.source())?;
                 let report = solver.solve(&problem, &stop)?;
                 safeguarded = solver.safeguarded();
                 report
@@ -144,7 +144,7 @@ impl<A: LinearOperator<f64> + Sync> System<'_, A> {
         let problem = LinearSystem::new(self.operator, self.right_hand_side);
         let norms = match method {
             Method::Directions(k) => {
-                let mut solver = self.directions(k)?;
+                let mut solver = self.directions(k, self.network.source())?;
                 solver.start(&problem)?;
                 let start = solver.residual_norm();
                 walk(start, tolerance, || (solver.step(&problem), solver.residual_norm()))
@@ -181,13 +181,15 @@ impl<A: LinearOperator<f64> + Sync> System<'_, A> {
         Ok(norms)
     }
 
-    fn directions(
+    /// DCDM(k), its directions from a network.
+    fn directions<F: FnMut(&[f64], &mut [f64])>(
         &self,
         k: usize,
-    ) -> Result<LearnedDirections<f64, Vec<f64>, impl FnMut(&[f64], &mut [f64])>> {
+        source: F,
+    ) -> Result<LearnedDirections<f64, Vec<f64>, F>> {
         let settings = DirectionSettings { memory: k, ..DirectionSettings::default() };
         let memory = vec![0.0; LearnedDirections::scalars(self.right_hand_side.len(), k)];
-        Ok(LearnedDirections::new(memory, settings, self.network.source())?)
+        Ok(LearnedDirections::new(memory, settings, source)?)
     }
 }
 
