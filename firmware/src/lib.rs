@@ -1,6 +1,6 @@
 //! The kernels on a board: board-sized problems, the endpoints a host can call, the wire, and the boards.
 //!
-//! Everything but [`board`] runs on any target: linked into the host, [`link::handle`] is the software-in-the-loop side
+//! Everything but `board` runs on any target: linked into the host, [`link::handle`] is the software-in-the-loop side
 //! of every test on a board.
 #![no_std]
 
