@@ -1,8 +1,9 @@
+use super::check_finite;
 use super::{LinearQuadratic, Set, Target};
 use crate::factor::Cholesky;
 use crate::linop::Adjoint;
 use crate::optim::is_size;
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real, check_length};
 
 /// The penalties ρ of the splitting, above zero: how strongly the copy of a variable that obeys the
 /// constraints pulls on the one that obeys the dynamics. They steer the speed, not the solution.

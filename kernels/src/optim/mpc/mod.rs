@@ -21,3 +21,12 @@ pub use problem::{Bounds, LinearQuadratic, Problem};
 pub use report::{MpcReport, MpcSettings, MpcStatus, MpcStep};
 pub use set::{Set, Shape, Target};
 pub use solver::{Mpc, Reference, mpc_scalars};
+
+use crate::{Error, Real};
+
+/// [`crate::check_finite`], once for all lengths: unrolled for each of them, the checks of a problem would be
+/// larger than the solver.
+#[inline(never)]
+fn check_finite<T: Real>(what: &'static str, values: &[T]) -> Result<(), Error> {
+    crate::check_finite(what, values)
+}

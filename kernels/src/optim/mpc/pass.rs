@@ -1,6 +1,6 @@
 //! The two passes of an iteration.
 
-use super::slack::{Residuals, pull, update};
+use super::slack::{Residuals, pull, update, update_tested};
 use super::{MpcSettings, Penalties, Problem, Set, Target};
 use crate::linop::Adjoint;
 use crate::{Error, Real};
@@ -63,6 +63,9 @@ pub(super) fn each_set<T: Real, const N: usize, const M: usize>(
 }
 
 /// d of every stage, from the last to the first.
+///
+/// Not inlined, nor [`forward`]: alone, each has the registers for itself.
+#[inline(never)]
 pub(super) fn backward<T: Real, A: Adjoint<T>, const N: usize, const M: usize>(
     problem: &Problem<'_, T, A, N, M>,
     trajectory: &mut Trajectory<'_, T, N, M>,
@@ -92,7 +95,10 @@ pub(super) fn backward<T: Real, A: Adjoint<T>, const N: usize, const M: usize>(
         if stride > 0 {
             let first = left.saturating_mul(stride);
             let stage = trajectory.sets.get_mut(first..first.saturating_add(stride)).unwrap_or_default();
-            pull_sets(problem, stage, &mut p, &mut t);
+            // Lent as copies, so that p and t themselves stay in registers.
+            let mut pulled = (p, t);
+            pull_sets(problem, stage, &mut pulled.0, &mut pulled.1);
+            (p, t) = pulled;
         }
         for (row, &p) in problem.plant.input_matrix.iter().zip(&p) {
             for (t, &b) in t.iter_mut().zip(row) {
@@ -122,6 +128,7 @@ pub(super) fn backward<T: Real, A: Adjoint<T>, const N: usize, const M: usize>(
 /// The trajectory from the initial state, and the copies after it; `None` where a projection overflows.
 ///
 /// Entries are tested until one fails, or all of them if `full`.
+#[inline(never)]
 pub(super) fn forward<T: Real, A: Adjoint<T>, const N: usize, const M: usize>(
     problem: &Problem<'_, T, A, N, M>,
     trajectory: &mut Trajectory<'_, T, N, M>,
@@ -152,17 +159,26 @@ pub(super) fn forward<T: Real, A: Adjoint<T>, const N: usize, const M: usize>(
             }
         }
         x = problem.plant.next_state(&x, &u);
+        // Lent as copies, so that x and u themselves stay in registers.
         if tested {
-            update::<T, true, M>(relaxation, input_penalty, &u, inputs, input_bounds, &mut residuals);
-            update::<T, true, N>(relaxation, state_penalty, &x, states, state_bounds, &mut residuals);
+            let u = u;
+            update_tested(relaxation, input_penalty, &u, inputs, input_bounds, &mut residuals);
+            tested = full || residuals.within(settings.tolerance);
         } else {
-            update::<T, false, M>(relaxation, input_penalty, &u, inputs, input_bounds, &mut residuals);
-            update::<T, false, N>(relaxation, state_penalty, &x, states, state_bounds, &mut residuals);
+            update(relaxation, &u, inputs, input_bounds);
+        }
+        if tested {
+            let x = x;
+            update_tested(relaxation, state_penalty, &x, states, state_bounds, &mut residuals);
+            tested = full || residuals.within(settings.tolerance);
+        } else {
+            update(relaxation, &x, states, state_bounds);
         }
         if stride > 0 {
+            let (x, u) = (x, u);
             update_sets(problem, relaxation, sets.next()?, &x, &u, &mut residuals).ok()?;
+            tested = tested && (full || residuals.within(settings.tolerance));
         }
-        tested = full || (tested && residuals.within(settings.tolerance));
     }
     Some(residuals)
 }

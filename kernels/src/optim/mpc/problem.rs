@@ -1,6 +1,7 @@
+use super::check_finite;
 use super::{Gains, Set, Target};
 use crate::linop::Adjoint;
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real, check_length};
 
 /// A linear plant xₖ₊₁ = Axₖ + Buₖ of N states and M inputs, with diagonal weights Q and R.
 ///

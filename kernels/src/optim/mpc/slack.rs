@@ -29,9 +29,23 @@ pub(super) fn pull<T: Real>(penalty: T, z: T, w: T) -> T {
     penalty * (w - (z + z))
 }
 
-/// w ← w + α(v − z), z ← clip(w), and the residuals of it where they are asked for.
+/// w ← w + α(v − z), z ← clip(w).
 #[inline(always)]
-pub(super) fn update<T: Real, const TESTED: bool, const K: usize>(
+pub(super) fn update<T: Real, const K: usize>(
+    relaxation: T,
+    v: &[T; K],
+    (z, w): (&mut [T; K], &mut [T; K]),
+    (lower, upper): (&[T; K], &[T; K]),
+) {
+    for ((((&v, z), w), &lower), &upper) in v.iter().zip(z).zip(w).zip(lower).zip(upper) {
+        *w += relaxation * (v - *z);
+        *z = w.maximum(lower).minimum(upper);
+    }
+}
+
+/// [`update`], and the residuals.
+#[inline(never)]
+pub(super) fn update_tested<T: Real, const K: usize>(
     relaxation: T,
     penalty: T,
     v: &[T; K],
@@ -39,20 +53,15 @@ pub(super) fn update<T: Real, const TESTED: bool, const K: usize>(
     (lower, upper): (&[T; K], &[T; K]),
     residuals: &mut Residuals<T>,
 ) {
-    let mut dual = T::ZERO;
+    let (mut primal, mut dual) = (residuals.primal, T::ZERO);
     for ((((&v, z), w), &lower), &upper) in v.iter().zip(z).zip(w).zip(lower).zip(upper) {
         let distance = v - *z;
         let step = relaxation * distance;
-        let moved = *w + step;
-        let projected = moved.maximum(lower).minimum(upper);
-        if TESTED {
-            residuals.primal = residuals.primal.maximum((v - projected).abs());
-            dual = dual.maximum(((step - distance) - (projected - *z)).abs());
-        }
-        *w = moved;
+        *w += step;
+        let projected = w.maximum(lower).minimum(upper);
+        primal = primal.maximum((v - projected).abs());
+        dual = dual.maximum(((step - distance) - (projected - *z)).abs());
         *z = projected;
     }
-    if TESTED {
-        residuals.dual = residuals.dual.maximum(penalty * dual);
-    }
+    *residuals = Residuals { primal, dual: residuals.dual.maximum(penalty * dual) };
 }

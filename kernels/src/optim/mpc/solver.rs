@@ -1,11 +1,13 @@
+use super::check_finite;
 use super::pass::{backward, each_set, forward, split};
 use super::problem::set_scalars;
 use super::slack::Residuals;
 use super::{MpcReport, MpcSettings, MpcStatus, MpcStep, Problem};
 use crate::blas::copy;
 use crate::linop::Adjoint;
-use crate::{Error, Real, check_finite, check_length};
+use crate::{Error, Real, check_length};
 use core::borrow::BorrowMut;
+use core::cell::Cell;
 
 /// Where the plan should lead.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -223,10 +225,10 @@ impl<T: Real, B: BorrowMut<[T]>, const N: usize, const M: usize> Mpc<T, B, N, M>
         Ok(())
     }
 
-    /// One iteration. Where it says `Advanced`, entries after the first that failed are not tested, so that
+    /// One iteration, after which the plan can be used. After `Breakdown`, [`reset`](Self::reset). Where it says `Advanced`, entries after the first that failed are not tested, so that
     /// [`residuals`](Self::residuals) may be below the largest.
     pub fn step<A: Adjoint<T>>(&mut self, problem: &Problem<'_, T, A, N, M>) -> MpcStep {
-        self.iterate(problem, false)
+        self.iterate(problem, 1, false).0
     }
 
     /// Solves for the input to apply at the measured state x₀: iterations until both residuals are at most
@@ -234,28 +236,20 @@ impl<T: Real, B: BorrowMut<[T]>, const N: usize, const M: usize> Mpc<T, B, N, M>
     /// residuals are unknown: the largest number.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start); [`Error::Breakdown`] if a number overflows.
+    /// Those of [`start`](Self::start); [`Error::Breakdown`] if a number overflows: then
+    /// [`reset`](Self::reset) before the next solve.
     pub fn solve<A: Adjoint<T>>(
         &mut self,
         problem: &Problem<'_, T, A, N, M>,
         initial_state: &[T; N],
     ) -> Result<MpcReport<T>, Error> {
         self.start(problem, initial_state)?;
-        let mut status = MpcStatus::MaxIterations;
-        let mut iterations = 0;
-        while iterations < self.settings.max_iterations {
-            iterations += 1;
-            match self.iterate(problem, iterations == self.settings.max_iterations) {
-                MpcStep::Advanced => {}
-                MpcStep::Solved => {
-                    status = MpcStatus::Solved;
-                    break;
-                }
-                MpcStep::Breakdown => {
-                    return Err(Error::Breakdown { what: "a finite plan", index: iterations });
-                }
-            }
-        }
+        let (step, iterations) = self.iterate(problem, self.settings.max_iterations, true);
+        let status = match step {
+            MpcStep::Advanced => MpcStatus::MaxIterations,
+            MpcStep::Solved => MpcStatus::Solved,
+            MpcStep::Breakdown => return Err(Error::Breakdown { what: "a finite plan", index: iterations }),
+        };
         let Residuals { primal, dual } = self.residuals;
         Ok(MpcReport { status, iterations, primal_residual: primal, dual_residual: dual })
     }
@@ -270,7 +264,7 @@ impl<T: Real, B: BorrowMut<[T]>, const N: usize, const M: usize> Mpc<T, B, N, M>
         shift_by(stride)(trajectory.sets);
     }
 
-    /// u₀ of the plan: the input to apply, within its bounds.
+    /// u₀ of the plan the last iteration left: the input to apply, within its bounds.
     #[inline]
     pub fn input(&self) -> &[T; M] {
         &self.input
@@ -288,6 +282,20 @@ impl<T: Real, B: BorrowMut<[T]>, const N: usize, const M: usize> Mpc<T, B, N, M>
         )
     }
 
+    /// The lent memory: plan, multipliers and reference, from which [`resume`](Self::resume) goes on elsewhere.
+    pub fn memory(&self) -> &[T] {
+        self.memory.borrow()
+    }
+
+    /// Goes on from the memory of another solver of the same problem, its reference included.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`] for another length; [`Error::NonFinite`].
+    pub fn resume(&mut self, memory: &[T]) -> Result<(), Error> {
+        check_finite("memory", memory)?;
+        copy(memory, self.memory.borrow_mut())
+    }
+
     /// (primal, dual) of the last iteration, as far as they were tested; the largest number before the first.
     pub fn residuals(&self) -> (T, T) {
         (self.residuals.primal, self.residuals.dual)
@@ -303,32 +311,40 @@ impl<T: Real, B: BorrowMut<[T]>, const N: usize, const M: usize> Mpc<T, B, N, M>
         }
     }
 
-    /// One iteration; `full` tests every entry.
-    fn iterate<A: Adjoint<T>>(&mut self, problem: &Problem<'_, T, A, N, M>, full: bool) -> MpcStep {
+    /// At most `budget` iterations, and how many it took; the last tests every entry if `full`.
+    fn iterate<A: Adjoint<T>>(
+        &mut self,
+        problem: &Problem<'_, T, A, N, M>,
+        budget: usize,
+        full: bool,
+    ) -> (MpcStep, usize) {
         let Some(mut trajectory) = split::<T, N, M>(self.memory.borrow_mut(), self.horizon) else {
-            return MpcStep::Breakdown;
+            return (MpcStep::Breakdown, 0);
         };
-        backward(problem, &mut trajectory, self.set_scalars);
-        let residuals =
-            forward(problem, &mut trajectory, self.set_scalars, &self.initial, &self.settings, full);
-        let Some(residuals) = residuals else { return MpcStep::Breakdown };
-        self.residuals = residuals;
-        let [copies, _] = &trajectory.inputs;
-        match copies.first() {
-            Some(input) if input.iter().all(|input| input.is_finite()) => self.input = *input,
-            _ => return MpcStep::Breakdown,
+        let (stride, tolerance) = (self.set_scalars, self.settings.tolerance);
+        let mut iterations = 0;
+        while iterations < budget {
+            iterations += 1;
+            let last = full && iterations == budget;
+            backward(problem, &mut trajectory, stride);
+            let residuals = forward(problem, &mut trajectory, stride, &self.initial, &self.settings, last);
+            let Some(residuals) = residuals else { return (MpcStep::Breakdown, iterations) };
+            self.residuals = residuals;
+            if residuals.within(tolerance) {
+                break;
+            }
         }
-        // NaN hides from a maximum: whoever stops must look.
-        if !full && !residuals.within(self.settings.tolerance) {
-            return MpcStep::Advanced;
-        }
-        let [_, inputs] = &trajectory.inputs;
-        let [_, states] = &trajectory.states;
-        let finite = |values: &[T]| values.iter().all(|value| value.is_finite());
+        // NaN hides from a maximum: whoever stops must look. 0·v is 0 for every number, and NaN for all else.
+        let finite = |values: &[T]| values.iter().fold(T::ZERO, |sum, &v| sum + T::ZERO * v) == T::ZERO;
+        let ([copies, inputs], [_, states]) = (&trajectory.inputs, &trajectory.states);
         if !(finite(inputs.as_flattened()) && finite(states.as_flattened()) && finite(trajectory.sets)) {
-            return MpcStep::Breakdown;
+            return (MpcStep::Breakdown, iterations);
         }
-        if residuals.within(self.settings.tolerance) { MpcStep::Solved } else { MpcStep::Advanced }
+        if let Some(input) = copies.first() {
+            self.input = *input;
+        }
+        let solved = iterations > 0 && self.residuals.within(tolerance);
+        (if solved { MpcStep::Solved } else { MpcStep::Advanced }, iterations)
     }
 }
 
@@ -342,11 +358,9 @@ fn clip<T: Real>(x: &mut [T], lower: &[T], upper: &[T]) {
 /// Moves a plan to the front by so many entries; the last ones are kept twice.
 fn shift_by<E: Copy>(count: usize) -> impl Fn(&mut [E]) {
     move |plan| {
-        let kept = plan.len().saturating_sub(count);
-        for at in 0..kept {
-            let next = plan.get(at.saturating_add(count)).copied();
-            if let (Some(next), Some(entry)) = (next, plan.get_mut(at)) {
-                *entry = next;
+        for window in Cell::from_mut(plan).as_slice_of_cells().windows(count.saturating_add(1)) {
+            if let (Some(entry), Some(next)) = (window.first(), window.last()) {
+                entry.set(next.get());
             }
         }
     }
