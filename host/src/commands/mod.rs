@@ -13,6 +13,7 @@ mod output;
 mod project;
 mod quantize;
 mod run;
+mod sim;
 mod solve;
 mod weights;
 
@@ -47,4 +48,5 @@ commands! {
     Board(board::Board),
     Bench(bench::Bench),
     Generate(generate::Generate),
+    Sim(sim::Sim),
 }

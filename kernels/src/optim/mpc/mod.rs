@@ -15,6 +15,8 @@ mod report;
 mod set;
 mod slack;
 mod solver;
+#[cfg(test)]
+mod tests;
 
 pub use gains::{Gains, Penalties, terminal_cost};
 pub use problem::{Bounds, LinearQuadratic, Problem};
