@@ -73,6 +73,7 @@ mod krylov;
 mod link;
 mod linop;
 mod loss;
+mod mpc;
 mod nn;
 mod optim;
 mod pde;
@@ -101,6 +102,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     loss::ENDPOINTS,
     optim::ENDPOINTS,
     schedule::ENDPOINTS,
+    mpc::ENDPOINTS,
     sort::ENDPOINTS,
     prox::ENDPOINTS,
     linop::ENDPOINTS,

@@ -1,7 +1,9 @@
-//! Synthetic data that an instance and its experiment share.
+//! Synthetic data and models that boards and their experiments share.
 
 mod gaussian_clusters;
 mod obstacles;
+#[rustfmt::skip]
+pub mod quadrotor_20hz;
 mod sign_patterns;
 mod sparse_linear;
 

@@ -7,11 +7,13 @@ mod bench;
 mod board;
 mod cells;
 mod demo;
+mod generate;
 mod list;
 mod output;
 mod project;
 mod quantize;
 mod run;
+mod sim;
 mod solve;
 mod train;
 mod weights;
@@ -47,4 +49,6 @@ commands! {
     Audit(audit::Audit),
     Board(board::Board),
     Bench(bench::Bench),
+    Generate(generate::Generate),
+    Sim(sim::Sim),
 }

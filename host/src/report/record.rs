@@ -100,6 +100,20 @@ impl Agreement {
 impl Record {
     /// The record of findings.
     pub fn new(experiment: &dyn Experiment, settings: &Settings, seconds: f64, findings: &Findings) -> Self {
+        Self {
+            scale: match settings.scale {
+                Scale::Quick => "quick".into(),
+                Scale::Full => "full".into(),
+            },
+            seed: settings.seed,
+            seconds,
+            claims: experiment.claims().iter().map(|&claim| claim.into()).collect(),
+            ..Self::of(experiment.slug(), experiment.title(), findings)
+        }
+    }
+
+    /// The record of findings that are no experiment's.
+    pub fn of(slug: &str, title: &str, findings: &Findings) -> Self {
         let checks = findings.checks.iter().map(|check| Check {
             name: check.name.clone(),
             claim: check.claim.clone(),
@@ -121,17 +135,14 @@ impl Record {
         let plots =
             findings.plots.iter().map(|plot| Plot { name: plot.name.clone(), title: plot.title.clone() });
         Self {
-            slug: experiment.slug().into(),
-            title: experiment.title().into(),
-            scale: match settings.scale {
-                Scale::Quick => "quick".into(),
-                Scale::Full => "full".into(),
-            },
-            seed: settings.seed,
-            seconds,
+            slug: slug.into(),
+            title: title.into(),
+            scale: String::new(),
+            seed: 0,
+            seconds: 0.0,
             checks: checks.collect(),
             agreement: None,
-            claims: experiment.claims().iter().map(|&claim| claim.into()).collect(),
+            claims: Vec::new(),
             tables: tables.collect(),
             plots: plots.collect(),
         }

@@ -11,6 +11,7 @@ pub mod krylov;
 pub mod link;
 pub mod linop;
 pub mod loss;
+pub mod mpc;
 pub mod nn;
 pub mod optim;
 pub mod pde;
@@ -61,6 +62,7 @@ fn family(kernel: &str) -> Option<Family> {
         "optim" => Family { arguments: optim::arguments, cost_cases: optim::cost_cases },
         "schedule" => Family { arguments: schedule::arguments, cost_cases: schedule::cost_cases },
         "loss" => Family { arguments: loss::arguments, cost_cases: loss::cost_cases },
+        "mpc" => Family { arguments: mpc::arguments, cost_cases: mpc::cost_cases },
         "nn" => Family { arguments: nn::arguments, cost_cases: nn::cost_cases },
         "sort" => Family { arguments: sort::arguments, cost_cases: sort::cost_cases },
         "prox" => Family { arguments: prox::arguments, cost_cases: prox::cost_cases },
