@@ -6,6 +6,7 @@ pub mod instances;
 pub mod io;
 pub mod parity;
 pub mod place;
+pub mod qp;
 pub mod report;
 pub mod space;
 pub mod specifications;

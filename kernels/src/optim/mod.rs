@@ -6,6 +6,7 @@
 
 mod adam;
 mod projected;
+pub mod qp;
 mod sgd;
 
 pub use adam::{Adam, AdamSettings};
