@@ -2,7 +2,7 @@ use anyhow::Result;
 use quern_kernels::Error;
 use quern_kernels::optim::qp::{
     InteriorPoint, InteriorPointSettings, Problem, Report, Residuals, SparseKkt, Splitting,
-    SplittingSettings, Status, Stop, equilibrate,
+    SplittingSettings, Status, Stop, equilibrate, polish,
 };
 
 use super::{Pattern, Program};
@@ -57,7 +57,7 @@ impl<'a> Prepared<'a> {
         let program = self.program;
         let problem = match program.problem() {
             Ok(problem) => problem,
-            // One row whose bounds cross is its own certificate.
+            // A row whose bounds cross needs no multiplier as a certificate.
             Err(Error::Infeasible { .. }) => return Ok(crossed(program)),
             Err(error) => return Err(error.into()),
         };
@@ -85,10 +85,23 @@ impl<'a> Prepared<'a> {
             let report = solver.solve(&scaled, &mut kkt, &stop(max_iterations.unwrap_or(200)))?;
             solver.solution(&scaled, &mut x, &mut y)?;
             let outcome = judged(report, tolerance, x.clone(), y.clone());
-            if matches!(outcome.status, Status::Solved | Status::PrimalInfeasible | Status::DualInfeasible) {
+            if report.status != Status::Stagnated && report.status != Status::MaxIterations {
                 return Ok(outcome);
             }
             before = report.iterations;
+            // Few digits are left where slacks vanish: the guess which they are has more.
+            let scaling = scaled.scaling();
+            let mut x = scale(&outcome.x, |j| 1.0 / scaling.variables[j]);
+            let mut y = scale(&outcome.y, |i| scaling.cost / scaling.constraints[i]);
+            let mut work = vec![0.0; Splitting::scalars(n, m)];
+            let polished = polish(&scaled, &mut kkt, &stop(0), &mut x, &mut y, &mut work)?;
+            let polished = Report { iterations: before, ..polished };
+            let x = scale(&x, |j| scaling.variables[j]);
+            let y = scale(&y, |i| scaling.constraints[i] / scaling.cost);
+            let outcome = judged(polished, tolerance, x, y);
+            if outcome.status == Status::Solved {
+                return Ok(outcome);
+            }
             best = Some(outcome);
         }
         let settings = SplittingSettings { adaptation_interval: Some(50), ..SplittingSettings::default() };
@@ -127,6 +140,10 @@ pub fn solve(
     Prepared::new(program).solve(method, tolerance, max_iterations)
 }
 
+fn scale(values: &[f64], factor: impl Fn(usize) -> f64) -> Vec<f64> {
+    values.iter().enumerate().map(|(index, value)| value * factor(index)).collect()
+}
+
 /// Also solved is what meets the tolerance relative to the sizes of the terms.
 fn judged(report: Report<f64>, tolerance: f64, x: Vec<f64>, y: Vec<f64>) -> Outcome {
     let Report { mut status, iterations, residuals } = report;
@@ -150,12 +167,9 @@ fn crossed(program: &Program) -> Outcome {
         dual_scale: 0.0,
         gap_scale: 0.0,
     };
-    let mut y = vec![0.0; m];
-    for (row, (lower, upper)) in program.lower.iter().zip(&program.upper).enumerate() {
+    for (lower, upper) in program.lower.iter().zip(&program.upper) {
         residuals.primal = residuals.primal.max(0.5 * (lower - upper));
-        if lower > upper {
-            y[row] = 0.0;
-        }
     }
+    let y = vec![0.0; m];
     Outcome { status: Status::PrimalInfeasible, iterations: 0, residuals, x: vec![0.0; n], y }
 }

@@ -213,7 +213,8 @@ mod tests {
         assert!(matches!(equilibrate(&problem, 3, &mut [0.0; 8]), Err(Error::Capacity { required: 9, .. })));
         let a = Csr::new(1, &[0, 1], &[0], &[1e-3]).unwrap();
         let problem = Problem::new(p, &[1.0], a, &[-1.0], &[f64::MAX]).unwrap();
-        let refused = equilibrate(&problem, 3, &mut [0.0; 9]);
+        let mut memory = [0.0; 9];
+        let refused = equilibrate(&problem, 3, &mut memory);
         assert!(matches!(refused, Err(Error::NonFinite { what: "scaled bounds", index: 0 })));
     }
 }
