@@ -2,8 +2,10 @@
 
 pub mod costs;
 pub mod experiments;
+pub mod generate;
 pub mod instances;
 pub mod io;
+pub mod mpc;
 pub mod parity;
 pub mod place;
 pub mod qp;

@@ -70,6 +70,7 @@ mod krylov;
 mod link;
 mod linop;
 mod loss;
+mod mpc;
 mod nn;
 mod optim;
 mod prox;
@@ -91,6 +92,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     nn::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    mpc::ENDPOINTS,
     sort::ENDPOINTS,
     prox::ENDPOINTS,
     linop::ENDPOINTS,

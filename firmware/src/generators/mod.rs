@@ -1,5 +1,7 @@
-//! Synthetic data that an instance and its experiment share.
+//! Synthetic data and models that boards and their experiments share.
 
+#[rustfmt::skip]
+pub mod quadrotor_20hz;
 mod sign_patterns;
 
 pub use sign_patterns::SignPatterns;

@@ -7,6 +7,7 @@ mod bench;
 mod board;
 mod cells;
 mod demo;
+mod generate;
 mod list;
 mod output;
 mod project;
@@ -45,4 +46,5 @@ commands! {
     Audit(audit::Audit),
     Board(board::Board),
     Bench(bench::Bench),
+    Generate(generate::Generate),
 }
