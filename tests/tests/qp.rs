@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use quern::io::quadratic_program;
 use quern::qp::optimality::{proves_dual_infeasible, proves_primal_infeasible, violations};
 use quern::qp::{Method, Program, Sparse, solve};
+use quern::strategies::qp::parts;
 use quern_kernels::optim::qp::Status;
 
 /// The folder of the problems, or a word that there is none.
@@ -161,6 +162,36 @@ proptest! {
             let outcome = solve(&program, method, 1e-6, None).unwrap();
             prop_assert_eq!(outcome.status, Status::DualInfeasible, "{:?}", method);
             prop_assert!(proves_dual_infeasible(&program, &outcome.x, 1e-7));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Degenerate, badly scaled, infeasible, unbounded, not convex: every end is in time, and none is wrong.
+    #[test]
+    fn no_verdict_on_nasty_problems_is_wrong(parts in parts(4)) {
+        let Some(program) = parts.program() else { return Ok(()) };
+        for method in [Method::InteriorPoint, Method::Splitting] {
+            let Ok(outcome) = solve(&program, method, 1e-6, Some(200)) else { continue };
+            match outcome.status {
+                Status::Solved => {
+                    let found = violations(&program, &outcome.x, &outcome.y);
+                    let r = outcome.residuals;
+                    let meets = |found: f64, scale: f64| found <= 1e-6 * (1.0 + scale) * (1.0 + 1e-6);
+                    prop_assert!(meets(found.primal, r.primal_scale), "{:?}", found);
+                    prop_assert!(meets(found.dual, r.dual_scale), "{:?}", found);
+                    prop_assert!(meets(found.gap, r.gap_scale), "{:?}", found);
+                }
+                Status::PrimalInfeasible => {
+                    prop_assert!(proves_primal_infeasible(&program, &outcome.y, 1.1e-8));
+                }
+                Status::DualInfeasible => {
+                    prop_assert!(proves_dual_infeasible(&program, &outcome.x, 1.1e-8));
+                }
+                Status::MaxIterations | Status::Stagnated => {}
+            }
         }
     }
 }

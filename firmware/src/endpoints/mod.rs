@@ -74,6 +74,7 @@ mod mpc;
 mod nn;
 mod optim;
 mod prox;
+mod qp;
 mod quant;
 mod quant_cell;
 mod random;
@@ -98,6 +99,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     linop::ENDPOINTS,
     incomplete_cholesky::ENDPOINTS,
     krylov::ENDPOINTS,
+    qp::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

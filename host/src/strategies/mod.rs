@@ -11,6 +11,7 @@ pub mod loss;
 pub mod nn;
 pub mod optim;
 pub mod prox;
+pub mod qp;
 pub mod quant;
 pub mod quant_cell;
 pub mod random;
@@ -36,6 +37,9 @@ fn family(kernel: &str) -> Option<Family> {
     Some(match kernel.split('/').next()? {
         _ if kernel.starts_with("factor/incomplete_cholesky") => {
             Family { arguments: krylov::arguments, cost_cases: krylov::cost_cases }
+        }
+        _ if kernel.starts_with("optim/qp_") => {
+            Family { arguments: qp::arguments, cost_cases: qp::cost_cases }
         }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },

@@ -74,6 +74,18 @@ impl<'a> LdlPattern<'a> {
         Ok(pattern)
     }
 
+    /// The pattern of a factor alone: enough to solve with a factor computed before.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_factor(
+        order: &'a [u32],
+        factor_pointers: &'a [u32],
+        factor_rows: &'a [u32],
+    ) -> Result<Self, Error> {
+        Self::new(order, factor_pointers, factor_rows, factor_rows, factor_pointers, factor_rows)
+    }
+
     /// n.
     pub fn dimension(&self) -> usize {
         self.order.len()
@@ -142,8 +154,8 @@ fn check_columns(what: &'static str, n: usize, pointers: &[u32], rows: &[u32]) -
 /// L by columns, then the inverse of D. To factor, 2n numbers and 3n indices more are lent; to solve, n numbers.
 ///
 /// Guarantee: as for [`Ldl`](super::Ldl), every quasi-definite matrix has this factorization in every order.
-/// The sign of each pivot is asked for: one of the wrong sign, or below the `least` size, is replaced by
-/// `least` with the right sign, and counted; the caller corrects by iterative refinement. Cost: Σ cₖ² flops
+/// The sign and the least size of each pivot are asked for: a pivot of the wrong sign, or of a smaller size,
+/// is replaced by the least one and counted; the caller corrects by iterative refinement. Cost: Σ cₖ² flops
 /// to factor, for cₖ entries in column k of L; 4z + n to solve. Source: T. A. Davis, Direct Methods for Sparse
 /// Linear Systems, section 4.8 (left-looking); Vanderbei, Symmetric Quasidefinite Matrices, theorem 2.1.
 ///
@@ -156,7 +168,7 @@ fn check_columns(what: &'static str, n: usize, pointers: &[u32], rows: &[u32]) -
 /// let mut factor = [0.0; 3];
 /// let (mut work, mut indices) = ([0.0; 4], [0; 6]);
 /// let ldl = SparseLdl::factor(
-///     pattern, &[2.0, -1.0], |_| 4.0, |i| i == 0, 1e-12, &mut factor[..], &mut work, &mut indices)?;
+///     pattern, &[2.0, -1.0], |_| 4.0, |i| [1e-12, -1e-12][i], &mut factor[..], &mut work, &mut indices)?;
 /// let mut x = [10.0, 2.0];
 /// ldl.solve(&mut x, &mut work)?;
 /// assert_eq!(x, [1.0, 2.0]);
@@ -179,7 +191,7 @@ impl SparseLdl<'_, (), ()> {
 
 impl<'a, T: Real, B: BorrowMut<[T]>> SparseLdl<'a, T, B> {
     /// Factors A, given by its diagonal (in A's own order) and the value of each number in the pattern;
-    /// `positive(i)` says the sign that pivot i of A's own order must have.
+    /// `least(i)` is the smallest pivot i, in A's own order, of the sign that it must have.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::Capacity`] if `factor`, `work` (2n) or `indices` (3n) are too
@@ -189,8 +201,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> SparseLdl<'a, T, B> {
         pattern: LdlPattern<'a>,
         diagonal: &[T],
         value: impl Fn(usize) -> T,
-        positive: impl Fn(usize) -> bool,
-        least: T,
+        least: impl Fn(usize) -> T,
         mut factor: B,
         work: &mut [T],
         indices: &mut [u32],
@@ -205,8 +216,9 @@ impl<'a, T: Real, B: BorrowMut<[T]>> SparseLdl<'a, T, B> {
             return Err(Error::Capacity { what: "factor", required: n, available: 0 });
         };
         let rule = |index: usize, pivot: T| {
-            let right = if positive(index) { pivot } else { -pivot };
-            if right >= least { (pivot, 0) } else { (if positive(index) { least } else { -least }, 1) }
+            let least = least(index);
+            let kept = if least > T::ZERO { pivot >= least } else { pivot <= least };
+            if kept { (pivot, 0) } else { (least, 1) }
         };
         let replaced = left_looking(&pattern, diagonal, value, rule, lower, inverse, work, indices)?;
         Ok(Self { pattern, factor, replaced, scalar: PhantomData })
@@ -457,8 +469,7 @@ mod tests {
             pattern,
             &[4.0, 3.0, 5.0, -2.0],
             |source| values[source],
-            |index| index < 3,
-            1e-12,
+            |index| if index < 3 { 1e-12 } else { -1e-12 },
             &mut factor[..],
             &mut work,
             &mut indices,
@@ -489,7 +500,7 @@ mod tests {
         assert!(order(pattern(&[0, 1, 3], &[0, 2, 3, 3], &[1, 2, 2])));
         let twice = LdlPattern::new(&[1, 1], &[0; 3], &[], &[], &[0; 3], &[]).unwrap();
         let factor =
-            SparseLdl::factor(twice, &[1.0; 2], |_| 0.0, |_| true, 0.0, [0.0; 2], &mut [0.0; 4], &mut [0; 6]);
+            SparseLdl::factor(twice, &[1.0; 2], |_| 0.0, |_| 0.0, [0.0; 2], &mut [0.0; 4], &mut [0; 6]);
         assert!(order(factor.map(drop)));
         assert!(pattern(&[0, 1], &[0, 2, 3, 3], &[1, 2, 2]).is_err());
         assert!(pattern(&[0, 1, 2], &[0, 3, 2, 3], &[1, 2, 2]).is_err());
@@ -500,19 +511,10 @@ mod tests {
     fn a_pivot_of_the_wrong_sign_is_replaced() {
         let pattern = LdlPattern::new(&[0], &[0, 0], &[], &[], &[0, 0], &[]).unwrap();
         let ldl =
-            SparseLdl::factor(pattern, &[-1.0], |_| 0.0, |_| true, 0.5, [0.0], &mut [0.0; 2], &mut [0; 3])
-                .unwrap();
+            SparseLdl::factor(pattern, &[-1.0], |_| 0.0, |_| 0.5, [0.0], &mut [0.0; 2], &mut [0; 3]).unwrap();
         assert_eq!((ldl.replaced(), ldl.values()), (1, &[2.0][..]));
-        let refused = SparseLdl::factor(
-            pattern,
-            &[f64::NAN],
-            |_| 0.0,
-            |_| true,
-            0.5,
-            [0.0],
-            &mut [0.0; 2],
-            &mut [0; 3],
-        );
+        let refused =
+            SparseLdl::factor(pattern, &[f64::NAN], |_| 0.0, |_| 0.5, [0.0], &mut [0.0; 2], &mut [0; 3]);
         assert_eq!(refused.err(), Some(Error::Breakdown { what: "pivot", index: 0 }));
     }
 }

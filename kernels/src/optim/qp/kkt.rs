@@ -112,6 +112,7 @@ impl<T: Real, B: BorrowMut<[T]>, I: BorrowMut<[u32]>> Kkt<T, SymmetricCsr<'_, T>
         for (value, &weight) in constraints.iter_mut().zip(weights) {
             *value = -weight;
         }
+        let half = T::from_f64(0.5);
         let value = |source: usize| match p.get(source) {
             Some(&value) => value,
             None => at(a, source.wrapping_sub(p.len())),
@@ -120,8 +121,11 @@ impl<T: Real, B: BorrowMut<[T]>, I: BorrowMut<[u32]>> Kkt<T, SymmetricCsr<'_, T>
             self.pattern,
             diagonal,
             value,
-            |index| index < n,
-            T::EPSILON * shift,
+            // In exact arithmetic no pivot is smaller than σ and Wᵢ.
+            |index| match weights.get(index.wrapping_sub(n)) {
+                Some(&weight) if index >= n => -(half * weight),
+                _ => half * shift,
+            },
             factor,
             work,
             self.indices.borrow_mut(),

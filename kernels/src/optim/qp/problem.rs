@@ -96,11 +96,9 @@ impl<'a, T: Real, P: LinearOperator<T>, A: Adjoint<T>> Problem<'a, T, P, A> {
         check_finite("q", linear)?;
         for (index, (&lower, &upper)) in lower.iter().zip(upper).enumerate() {
             // A NaN fails both comparisons.
-            if !(lower <= T::MAX) {
-                return Err(Error::NonFinite { what: "l", index });
-            }
-            if !(upper >= -T::MAX) {
-                return Err(Error::NonFinite { what: "u", index });
+            if !(lower <= T::MAX && upper >= -T::MAX) {
+                let what = if lower <= T::MAX { "u" } else { "l" };
+                return Err(Error::NonFinite { what, index });
             }
             if lower > upper {
                 return Err(Error::Infeasible { what: "l ≤ u" });

@@ -191,6 +191,11 @@ impl<T: Real, B: BorrowMut<[T]>> Splitting<T, B> {
         Ok(Self { settings, memory, rho: T::ONE, scalar: PhantomData })
     }
 
+    /// ρ, as adaptation has it.
+    pub fn rho(&self) -> T {
+        self.settings.rho * self.rho
+    }
+
     fn vectors(&mut self, n: usize, m: usize) -> Result<Vectors<'_, T>, Error> {
         let memory = self.memory.borrow_mut();
         let available = memory.len();
@@ -282,7 +287,7 @@ impl<T: Real, B: BorrowMut<[T]>> Splitting<T, B> {
             sum += *bottom;
         }
         // 0·s is NaN for every s that is not finite.
-        if !(sum * T::ZERO == T::ZERO) {
+        if sum * T::ZERO != T::ZERO {
             return Step::Stagnated;
         }
         for (x, &dx) in x.iter_mut().zip(dx.iter()) {

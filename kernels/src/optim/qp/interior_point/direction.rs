@@ -159,7 +159,8 @@ fn solve<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
             *top -= image;
         }
         let error = largest(v.work.iter().copied());
-        if !(error > wanted) || !(error < before) {
+        let better = error > wanted && error < before;
+        if !better {
             break;
         }
         before = error;
@@ -236,7 +237,8 @@ fn advance<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
     v: &mut Vectors<'_, T>,
     length: T,
 ) -> Step {
-    if !(length > T::EPSILON * T::EPSILON) {
+    let moves = length > T::EPSILON * T::EPSILON;
+    if !moves {
         return Step::Stagnated;
     }
     let n = problem.variables();
