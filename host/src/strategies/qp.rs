@@ -105,7 +105,7 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
     let tolerance = || prop_oneof![4 => 1e-4..1e-2f64, 1 => Just(0.0), 1 => Just(f64::NAN)];
     Some(match kernel {
         "optim/qp_splitting" | "optim/qp_interior_point" => {
-            let most = if kernel == "optim/qp_splitting" { 60 } else { 20 };
+            let most: i64 = if kernel == "optim/qp_splitting" { 60 } else { 20 };
             spoiled(
                 (parts(longest), tolerance(), 0..=most)
                     .prop_map(move |(parts, tolerance, steps)| parts.dense(numbers, tolerance, steps)),

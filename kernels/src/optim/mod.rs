@@ -2,7 +2,8 @@
 //!
 //! An [`Optimizer`] turns a gradient into a step: [`Sgd`] with or without momentum, [`Adam`] with or without
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
-//! far a point of the box is from a minimum over it. [`mpc`] plans for a linear plant under constraints.
+//! far a point of the box is from a minimum over it. [`mpc`] plans for a linear plant under constraints; [`qp`]
+//! solves convex quadratic programs.
 
 mod adam;
 pub mod mpc;

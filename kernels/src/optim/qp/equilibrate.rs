@@ -68,7 +68,7 @@ pub fn equilibrate<'a, T: Real>(
     for _ in 0..sweeps {
         sizes(problem, d, e, columns, rows);
         for (scale, &size) in d.iter_mut().zip(columns.iter()).chain(e.iter_mut().zip(rows.iter())) {
-            *scale = *scale / root(size);
+            *scale /= root(size);
         }
     }
     for scale in d.iter_mut().chain(e.iter_mut()) {
@@ -90,7 +90,7 @@ pub fn equilibrate<'a, T: Real>(
     for &size in columns.iter() {
         mean += size;
     }
-    mean = mean / T::from_usize(n.max(1));
+    mean /= T::from_usize(n.max(1));
     let linear = q.iter().fold(T::ZERO, |largest, q| largest.maximum(q.abs()));
     let size = mean.maximum(linear);
     let cost = if size > T::ZERO && size.is_finite() { power_of_two(T::ONE / size) } else { T::ONE };
