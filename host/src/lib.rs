@@ -8,6 +8,7 @@ pub mod io;
 pub mod mpc;
 pub mod parity;
 pub mod place;
+pub mod qp;
 pub mod report;
 pub mod space;
 pub mod specifications;

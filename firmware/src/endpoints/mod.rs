@@ -78,6 +78,7 @@ mod nn;
 mod optim;
 mod pde;
 mod prox;
+mod qp;
 mod quant;
 mod quant_cell;
 mod random;
@@ -114,6 +115,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     spectrum::ENDPOINTS,
     risk::ENDPOINTS,
     pde::ENDPOINTS,
+    qp::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

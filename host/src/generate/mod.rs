@@ -1,6 +1,7 @@
 //! Small crates with the constants of one problem and a typed `solve`, for boards.
 
 pub mod mpc;
+pub mod qp;
 pub mod source;
 
 use std::path::Path;

@@ -4,3 +4,6 @@ pub mod csv;
 pub mod file;
 pub mod matrix_market;
 pub mod npy;
+pub mod npz;
+pub mod qps;
+pub mod quadratic_program;

@@ -98,7 +98,7 @@ impl fmt::Display for Shape<'_> {
     }
 }
 
-/// Reads an array of `float32`, `float64`, `uint8`, `int8` or `int64`, in C or Fortran order, of either
+/// Reads an array of `float32`, `float64`, `uint8`, `int8`, `int32` or `int64`, in C or Fortran order, of either
 /// endianness.
 ///
 /// # Errors
@@ -137,7 +137,11 @@ pub fn to_bytes(array: &Array) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<Array> {
+/// Reads an array from bytes. `int32` is widened to `int64`.
+///
+/// # Errors
+/// As [`read`], without the file's name.
+pub fn parse(bytes: &[u8]) -> Result<Array> {
     check_header(bytes)?;
     let mut data = bytes;
     let header =
@@ -148,10 +152,10 @@ fn parse(bytes: &[u8]) -> Result<Array> {
     let DType::Plain(plain) = header.dtype() else { bail!("expected an array of numbers, found records") };
     let kind = plain.type_char();
     let size = match (kind, plain.size_field()) {
-        (TypeChar::Float, size @ (4 | 8)) | (TypeChar::Int, size @ (1 | 8)) | (TypeChar::Uint, size @ 1) => {
-            size as usize
-        }
-        _ => bail!("expected float32, float64, uint8, int8 or int64, found the type {plain}"),
+        (TypeChar::Float, size @ (4 | 8))
+        | (TypeChar::Int, size @ (1 | 4 | 8))
+        | (TypeChar::Uint, size @ 1) => size as usize,
+        _ => bail!("expected float32, float64, uint8, int8, int32 or int64, found the type {plain}"),
     };
     let order = header.order();
 
@@ -174,6 +178,7 @@ fn parse(bytes: &[u8]) -> Result<Array> {
         (TypeChar::Float, _) => Entries::F64(file.into_vec()?),
         (TypeChar::Uint, _) => Entries::U8(file.into_vec()?),
         (_, 1) => Entries::I8(file.into_vec()?),
+        (_, 4) => Entries::I64(file.into_vec::<i32>()?.into_iter().map(i64::from).collect()),
         _ => Entries::I64(file.into_vec()?),
     };
     if order == Order::Fortran && shape.len() > 1 {
@@ -280,7 +285,7 @@ mod tests {
         };
         assert!(refused(&with("'<f4'", "(4294967296, 4294967296)")).contains("too large"));
         assert!(refused(&with("'<f4'", "(99999999999999999999, 0)")).contains("too large"));
-        assert!(refused(&with("'<i4'", "(16,)")).contains("expected float32"));
+        assert!(refused(&with("'<u4'", "(16,)")).contains("expected float32"));
         assert!(refused(&with("'|O'", "(8,)")).contains("expected float32"));
         assert!(refused(&with("[('a', '<f4')]", "(16,)")).contains("records"));
         assert!(refused(&with("'<f4'", "(-16,)")).contains("header"));

@@ -16,6 +16,7 @@ pub mod nn;
 pub mod optim;
 pub mod pde;
 pub mod prox;
+pub mod qp;
 pub mod quant;
 pub mod quant_cell;
 pub mod random;
@@ -51,6 +52,9 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if convolution::holds(kernel) => {
             Family { arguments: convolution::arguments, cost_cases: convolution::cost_cases }
+        }
+        _ if kernel.starts_with("optim/qp_") => {
+            Family { arguments: qp::arguments, cost_cases: qp::cost_cases }
         }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },

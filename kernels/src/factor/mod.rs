@@ -7,6 +7,7 @@
 //! | symmetric quasi-definite (KKT systems with regularization) | [`Ldl`] |
 //! | tridiagonal, diagonally dominant or positive definite | [`Tridiagonal`] |
 //! | general square, or least squares | [`Qr`] |
+//! | sparse, symmetric quasi-definite, on a constant pattern | [`SparseLdl`] |
 //! | sparse, symmetric positive definite, as a preconditioner | [`IncompleteCholesky`] |
 //!
 //! All have the same verbs: `factor` overwrites lent matrices with their factors and takes hold of them,
@@ -22,12 +23,14 @@ mod cholesky;
 mod incomplete_cholesky;
 mod ldl;
 mod qr;
+mod sparse_ldl;
 mod tridiagonal;
 
 pub use banded::BandedCholesky;
 pub use cholesky::Cholesky;
 pub use ldl::Ldl;
 pub use qr::Qr;
+pub use sparse_ldl::{LdlPattern, SparseLdl};
 pub use tridiagonal::Tridiagonal;
 
 use crate::Real;

@@ -34,6 +34,11 @@ impl<'a, T: Real> Dense<'a, T> {
         check_finite("entries", entries)?;
         Ok(Self { rows, columns, entries })
     }
+
+    /// The entries, column by column.
+    pub fn entries(&self) -> &'a [T] {
+        self.entries
+    }
 }
 
 impl<T: Real> LinearOperator<T> for Dense<'_, T> {

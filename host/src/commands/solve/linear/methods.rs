@@ -13,12 +13,12 @@ use quern_kernels::linop::{Adjoint, Csr, Diagonal, Identity, LinearOperator, Sym
 use quern_kernels::space::Space;
 use quern_kernels::{Error, Real};
 
-use super::{Method, Outcome, Preconditioner, Problem, Solve};
+use super::{Linear, Method, Outcome, Preconditioner, Problem};
 use crate::commands::output;
 
 /// Solves in precision `T`.
 pub(super) fn solve<T: Real + Send + Sync>(
-    arguments: &Solve,
+    arguments: &Linear,
     problem: &Problem,
     wrap: fn(Vec<T>) -> Entries,
 ) -> Result<Outcome> {
@@ -105,7 +105,7 @@ fn shift<T: Real>(lower: &SymmetricCsr<'_, T>, memory: &mut [T]) -> Result<f64> 
 
 /// What every method is given.
 struct Task<'a, T> {
-    arguments: &'a Solve,
+    arguments: &'a Linear,
     right_hand_side: &'a [T],
     initial: &'a [T],
     threads: &'a Threads,

@@ -1,0 +1,96 @@
+//! Optimality conditions checked by plain loops, apart from the solvers' own residuals.
+
+use super::{Program, Sparse};
+
+/// How far x and y are from the conditions Px + q + Aᵀy = 0, l ≤ Ax ≤ u, and yᵢ ≥ 0 where only u binds,
+/// yᵢ ≤ 0 where only l does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Violations {
+    /// The largest amount by which a bound is missed.
+    pub primal: f64,
+    /// ‖Px + q + Aᵀy‖∞.
+    pub dual: f64,
+    /// |xᵀPx + qᵀx + Σ uᵢyᵢ⁺ + lᵢyᵢ⁻|, infinite where yᵢ has a sign whose bound is.
+    pub gap: f64,
+    /// ½xᵀPx + qᵀx + r.
+    pub objective: f64,
+}
+
+/// Measures the violations of x and y.
+pub fn violations(program: &Program, x: &[f64], y: &[f64]) -> Violations {
+    let n = x.len();
+    let mut px = vec![0.0; n];
+    for (i, j, at) in program.p.entries() {
+        px[i] += program.p.values[at] * x[j];
+        if i != j {
+            px[j] += program.p.values[at] * x[i];
+        }
+    }
+    let mut gradient: Vec<f64> = px.iter().zip(&program.q).map(|(px, q)| px + q).collect();
+    for (i, j, at) in program.a.entries() {
+        gradient[j] += program.a.values[at] * y[i];
+    }
+    let primal = product(&program.a, x)
+        .iter()
+        .zip(program.lower.iter().zip(&program.upper))
+        .map(|(ax, (lower, upper))| (lower - ax).max(ax - upper).max(0.0))
+        .fold(0.0, f64::max);
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let support: f64 = y
+        .iter()
+        .zip(program.lower.iter().zip(&program.upper))
+        .filter(|&(&y, _)| y != 0.0)
+        .map(|(y, (lower, upper))| if *y > 0.0 { upper * y } else { lower * y })
+        .sum();
+    let (quadratic, linear) = (dot(x, &px), dot(x, &program.q));
+    Violations {
+        primal,
+        dual: gradient.iter().fold(0.0, |largest, g| g.abs().max(largest)),
+        gap: (quadratic + linear + support).abs(),
+        objective: 0.5 * quadratic + linear + program.constant,
+    }
+}
+
+/// Whether y proves that no x satisfies the constraints, to a relative accuracy: Aᵀy = 0 and the largest yᵀz
+/// over l ≤ z ≤ u is negative.
+pub fn proves_primal_infeasible(program: &Program, y: &[f64], accuracy: f64) -> bool {
+    let mut adjoint = vec![0.0; program.q.len()];
+    for (i, j, at) in program.a.entries() {
+        adjoint[j] += program.a.values[at] * y[i];
+    }
+    let support: f64 = y
+        .iter()
+        .zip(program.lower.iter().zip(&program.upper))
+        .filter(|&(&y, _)| y != 0.0)
+        .map(|(y, (lower, upper))| if *y > 0.0 { upper * y } else { lower * y })
+        .sum();
+    support < 0.0 && adjoint.iter().all(|entry| entry.abs() <= accuracy * -support)
+}
+
+/// Whether the objective falls without end along x: Px = 0, qᵀx < 0, and Ax leaves no finite bound behind.
+pub fn proves_dual_infeasible(program: &Program, x: &[f64], accuracy: f64) -> bool {
+    let mut px = vec![0.0; x.len()];
+    for (i, j, at) in program.p.entries() {
+        px[i] += program.p.values[at] * x[j];
+        if i != j {
+            px[j] += program.p.values[at] * x[i];
+        }
+    }
+    let slope: f64 = x.iter().zip(&program.q).map(|(x, q)| x * q).sum();
+    let bound = accuracy * -slope;
+    slope < 0.0
+        && px.iter().all(|entry| entry.abs() <= bound)
+        && product(&program.a, x).iter().zip(program.lower.iter().zip(&program.upper)).all(
+            |(ax, (lower, upper))| {
+                (*ax <= bound || upper.is_infinite()) && (*ax >= -bound || lower.is_infinite())
+            },
+        )
+}
+
+fn product(a: &Sparse, x: &[f64]) -> Vec<f64> {
+    let mut ax = vec![0.0; a.rows()];
+    for (i, j, at) in a.entries() {
+        ax[i] += a.values[at] * x[j];
+    }
+    ax
+}
