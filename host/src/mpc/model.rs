@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use quern_kernels::optim::mpc::Target;
 use serde::Deserialize;
 
@@ -93,7 +93,7 @@ pub struct Model {
     pub inputs: usize,
     /// Number of states in the plan, the measured one included: one input fewer is planned.
     pub horizon: usize,
-    /// The penalty of TinyMPC's files, on states and inputs alike; used where those below are missing.
+    /// The one penalty of TinyMPC's files, which is not used here.
     pub rho: Option<f64>,
     /// ρₓ.
     pub penalty_states: Option<f64>,
@@ -163,7 +163,11 @@ impl Model {
     pub fn read(path: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let model: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let model: Self = toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(start).filter(|&byte| byte == b'\n').count() + 1;
+            anyhow!("{}: line {line}: {}", path.display(), error.message())
+        })?;
         model.validate().with_context(|| path.display().to_string())?;
         Ok(model)
     }
