@@ -14,11 +14,12 @@ endpoints! {
     "optim/qp_sparse" => sparse;
 }
 
+/// A problem with dense P and A.
+type DenseProblem<'a, T> = Problem<'a, T, Dense<'a, T>, Dense<'a, T>>;
+
 /// The dense problem of the next arguments, and when to stop: P (n² entries), q, A by columns, l, u, absolute
 /// tolerance, steps.
-fn dense<'a, T: Scalar>(
-    call: &mut Call<'a>,
-) -> Result<(Problem<'a, T, Dense<'a, T>, Dense<'a, T>>, Stop<T>), CallError> {
+fn dense<'a, T: Scalar>(call: &mut Call<'a>) -> Result<(DenseProblem<'a, T>, Stop<T>), CallError> {
     let (p, q, a) = (call.vector::<T>()?, call.vector::<T>()?, call.vector::<T>()?);
     let (lower, upper) = (call.vector::<T>()?, call.vector::<T>()?);
     let (n, m) = (q.len(), lower.len());
