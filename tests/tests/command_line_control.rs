@@ -8,7 +8,11 @@ use quern_tests::command_line::quern;
 
 fn data(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/mpc").join(name);
-    path.is_file().then_some(path)
+    if path.is_file() {
+        return Some(path);
+    }
+    println!("{} does not exist: only the models that ship are tested", path.display());
+    None
 }
 
 #[test]

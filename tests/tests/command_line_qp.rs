@@ -43,6 +43,8 @@ fn what_has_no_solution_is_reported() {
     let mut infeasible = program();
     infeasible.upper[0] = 3.0;
     infeasible.lower[0] = 2.5;
+    // x is free and costs nothing.
+    infeasible.q[0] = 0.0;
     infeasible.p = Sparse::from_entries(2, 2, vec![]);
     infeasible.a = Sparse::from_entries(2, 2, vec![(0, 1, 1.0), (1, 1, 1.0)]);
     write(&folder.path().join("p.npz"), &infeasible);
@@ -51,6 +53,7 @@ fn what_has_no_solution_is_reported() {
     assert_eq!(run.code, Some(1));
     assert_eq!(run.json()["status"], "primal-infeasible");
     infeasible.lower[0] = 1.0;
+    infeasible.q[0] = -2.0;
     write(&folder.path().join("p.npz"), &infeasible);
     let run = quern(folder.path(), &arguments);
     assert_eq!(run.code, Some(1));

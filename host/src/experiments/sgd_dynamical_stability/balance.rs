@@ -88,8 +88,12 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
         least,
         Bound::AtLeast(1.0),
     ));
+    // What the trace claim says of converged runs is tested where there are any: with this variance SGD is balanced
+    // long before its loss is that small.
     let ends_of_sgd: Vec<End> = sgd.iter().map(|(_, end)| *end).collect();
-    check_trace("balance", &ends_of_sgd, findings);
+    if ends_of_sgd.iter().any(End::converged) {
+        check_trace("balance", &ends_of_sgd, findings);
+    }
     let curve = |runs: &[(f64, End)]| {
         starts.iter().zip(runs).map(|(start, (last, _))| (*start, *last)).collect::<Vec<_>>()
     };

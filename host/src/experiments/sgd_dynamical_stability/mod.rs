@@ -76,13 +76,18 @@ impl End {
     fn trace_ratio(&self) -> f64 {
         self.learning_rate * self.curvature.trace / 2.0
     }
+
+    /// Whether the loss is that of an interpolating minimum.
+    fn converged(&self) -> bool {
+        self.train < CONVERGED
+    }
 }
 
 /// The claim about the trace, over the runs of SGD that converged; NaN, which holds nowhere, if none did.
 fn check_trace(part: &str, runs: &[End], findings: &mut Findings) {
-    let converged = runs.iter().filter(|run| run.train < CONVERGED);
+    let converged = runs.iter().filter(|run| run.converged());
+    let count = converged.clone().count();
     let largest = converged.map(End::trace_ratio).fold(f64::NAN, f64::max);
-    let count = runs.iter().filter(|run| run.train < CONVERGED).count();
     let name = format!("{part}: largest η·Tr(G)/2 of SGD's converged runs");
     findings.checks.push(
         Check::new(name, TRACE, largest, Bound::AtMost(1.02))
