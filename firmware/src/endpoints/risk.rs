@@ -65,8 +65,10 @@ fn product<T: Scalar>(call: &mut Call<'_>, kind: Curvature) -> Result<(), CallEr
     let memory = call.lend::<T>(risk.network().units().saturating_mul(2))?;
     let operator = risk.curvature(parameters, kind, memory)?;
     quern_kernels::check_length("v", v.len(), operator.columns())?;
+    quern_kernels::check_finite("v", v)?;
     let product = call.lend(operator.rows())?;
     call.measure(|| operator.apply(v, product));
+    quern_kernels::check_finite("product", product)?;
     call.answer_vector(product)
 }
 
