@@ -19,7 +19,9 @@ fn no_bit_differs(board: &str) -> Result<()> {
     for endpoint in endpoints::all() {
         let comparison = parity::compare(&mut wired, &mut host, endpoint, sampling)?;
         assert_eq!(comparison.differing, 0, "{comparison:#?}");
-        if comparison.refused == comparison.cases {
+        // It answers with its memory, which is longer than the smallest board's answers.
+        let too_long = board.name == "microbit" && comparison.kernel == "mpc/quadrotor";
+        if comparison.refused == comparison.cases && !too_long {
             silent.push((comparison.kernel, comparison.scalar));
         }
     }
