@@ -31,6 +31,16 @@ fn cg_prints_a_row_for_each_number_of_threads() {
 }
 
 #[test]
+fn csr_counts_the_bytes_of_a_product() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["bench", "csr", "--side", "10", "--repetitions", "1", "--threads", "1", "--json"];
+    let document = quern(folder.path(), &arguments).json();
+    // 7·10³ − 6·10² entries.
+    assert_eq!(document["bytes"], 6400 * 12 + 1000 * 20);
+    assert!(document["rows"][0]["share_of_copy_bandwidth"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn what_cannot_be_measured_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bench = |iterations, more: &[&str]| {

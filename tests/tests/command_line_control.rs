@@ -24,6 +24,12 @@ fn every_plant_comes_to_rest() {
         assert!(document["iterations"].as_u64().unwrap() > 0);
         assert!(document["workspace_bytes"].as_u64().unwrap() <= 4096);
         assert!(document["cost"].as_f64().unwrap().is_finite());
+        // The height the quadrotor is to reach; everything else is to end at 0, to a solve's tolerance.
+        let reference = |place| if (plant, place) == ("quadrotor", 2) { 2.0 } else { 0.0 };
+        for (place, entry) in document["final_state"].as_array().unwrap().iter().enumerate() {
+            let off = (entry.as_f64().unwrap() - reference(place)).abs();
+            assert!(off <= 1e-3, "{plant}, entry {place}: {off}");
+        }
     }
 }
 

@@ -18,34 +18,20 @@ pub struct Violations {
 
 /// Measures the violations of x and y.
 pub fn violations(program: &Program, x: &[f64], y: &[f64]) -> Violations {
-    let n = x.len();
-    let mut px = vec![0.0; n];
-    for (i, j, at) in program.p.entries() {
-        px[i] += program.p.values[at] * x[j];
-        if i != j {
-            px[j] += program.p.values[at] * x[i];
-        }
-    }
-    let mut gradient: Vec<f64> = px.iter().zip(&program.q).map(|(px, q)| px + q).collect();
-    for (i, j, at) in program.a.entries() {
-        gradient[j] += program.a.values[at] * y[i];
-    }
+    let px = quadratic_product(program, x);
+    let aty = adjoint_product(&program.a, y);
+    let gradient = px.iter().zip(&program.q).zip(aty).map(|((px, q), aty)| px + q + aty);
     let primal = product(&program.a, x)
         .iter()
         .zip(program.lower.iter().zip(&program.upper))
         .map(|(ax, (lower, upper))| (lower - ax).max(ax - upper).max(0.0))
         .fold(0.0, f64::max);
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let support: f64 = y
-        .iter()
-        .zip(program.lower.iter().zip(&program.upper))
-        .filter(|&(&y, _)| y != 0.0)
-        .map(|(y, (lower, upper))| if *y > 0.0 { upper * y } else { lower * y })
-        .sum();
+    let support = support(program, y);
     let (quadratic, linear) = (dot(x, &px), dot(x, &program.q));
     Violations {
         primal,
-        dual: gradient.iter().fold(0.0, |largest, g| g.abs().max(largest)),
+        dual: gradient.fold(0.0, |largest, g| g.abs().max(largest)),
         gap: (quadratic + linear + support).abs(),
         objective: 0.5 * quadratic + linear + program.constant,
     }
@@ -54,28 +40,14 @@ pub fn violations(program: &Program, x: &[f64], y: &[f64]) -> Violations {
 /// Whether y proves that no x satisfies the constraints, to a relative accuracy: Aᵀy = 0 and the largest yᵀz
 /// over l ≤ z ≤ u is negative.
 pub fn proves_primal_infeasible(program: &Program, y: &[f64], accuracy: f64) -> bool {
-    let mut adjoint = vec![0.0; program.q.len()];
-    for (i, j, at) in program.a.entries() {
-        adjoint[j] += program.a.values[at] * y[i];
-    }
-    let support: f64 = y
-        .iter()
-        .zip(program.lower.iter().zip(&program.upper))
-        .filter(|&(&y, _)| y != 0.0)
-        .map(|(y, (lower, upper))| if *y > 0.0 { upper * y } else { lower * y })
-        .sum();
+    let adjoint = adjoint_product(&program.a, y);
+    let support = support(program, y);
     support < 0.0 && adjoint.iter().all(|entry| entry.abs() <= accuracy * -support)
 }
 
 /// Whether the objective falls without end along x: Px = 0, qᵀx < 0, and Ax leaves no finite bound behind.
 pub fn proves_dual_infeasible(program: &Program, x: &[f64], accuracy: f64) -> bool {
-    let mut px = vec![0.0; x.len()];
-    for (i, j, at) in program.p.entries() {
-        px[i] += program.p.values[at] * x[j];
-        if i != j {
-            px[j] += program.p.values[at] * x[i];
-        }
-    }
+    let px = quadratic_product(program, x);
     let slope: f64 = x.iter().zip(&program.q).map(|(x, q)| x * q).sum();
     let bound = accuracy * -slope;
     slope < 0.0
@@ -85,6 +57,36 @@ pub fn proves_dual_infeasible(program: &Program, x: &[f64], accuracy: f64) -> bo
                 (*ax <= bound || upper.is_infinite()) && (*ax >= -bound || lower.is_infinite())
             },
         )
+}
+
+/// Σ uᵢyᵢ⁺ + lᵢyᵢ⁻, the largest yᵀz over l ≤ z ≤ u.
+fn support(program: &Program, y: &[f64]) -> f64 {
+    y.iter()
+        .zip(program.lower.iter().zip(&program.upper))
+        .filter(|&(&y, _)| y != 0.0)
+        .map(|(y, (lower, upper))| if *y > 0.0 { upper * y } else { lower * y })
+        .sum()
+}
+
+/// Px, from the lower triangle.
+fn quadratic_product(program: &Program, x: &[f64]) -> Vec<f64> {
+    let mut px = vec![0.0; x.len()];
+    for (i, j, at) in program.p.entries() {
+        px[i] += program.p.values[at] * x[j];
+        if i != j {
+            px[j] += program.p.values[at] * x[i];
+        }
+    }
+    px
+}
+
+/// Aᵀy.
+fn adjoint_product(a: &Sparse, y: &[f64]) -> Vec<f64> {
+    let mut aty = vec![0.0; a.columns];
+    for (i, j, at) in a.entries() {
+        aty[j] += a.values[at] * y[i];
+    }
+    aty
 }
 
 fn product(a: &Sparse, x: &[f64]) -> Vec<f64> {

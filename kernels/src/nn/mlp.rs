@@ -224,6 +224,7 @@ fn split_end_mut<T>(entries: &mut [T], length: usize) -> Option<(&mut [T], &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ad::check_gradient;
     use std::vec;
     use std::vec::Vec;
 
@@ -252,19 +253,12 @@ mod tests {
                 net.forward(&parameters, &inputs, &mut activations).unwrap();
                 // The gradient of the loss with respect to the outputs is the outputs.
                 net.backward(&parameters, &inputs, &mut activations, &mut gradient).unwrap();
-                for i in 0..net.parameters() {
-                    let step = 1e-6;
-                    let at = |offset: f64| {
-                        let mut moved = parameters.clone();
-                        moved[i] += offset;
-                        loss(&net, &moved, &inputs, samples)
-                    };
-                    let difference = (at(step) - at(-step)) / (2.0 * step);
-                    // Truncation h²·f‴/6 ≈ 1e-12·scale and rounding ε·f/h ≈ 2e-16·1e2/1e-6 = 2e-8, with room
-                    // for sizes up to 1e2.
-                    let tolerance = 1e-6 * (1.0 + difference.abs());
-                    assert!((difference - gradient[i]).abs() <= tolerance, "{widths:?} {hidden:?} {i}");
-                }
+                let function = |parameters: &[f64]| Ok(loss(&net, parameters, &inputs, samples));
+                let mut scratch = vec![0.0; net.parameters()];
+                let off = check_gradient(function, &parameters, &gradient, &mut scratch).unwrap();
+                // With h = 1e-5: truncation h²/6 of a third derivative, rounding ε/h = 2e-11 of the loss, both at
+                // most some 1e2 times the gradient.
+                assert!(off <= 1e-8, "{widths:?} {hidden:?}: {off}");
             }
         }
     }

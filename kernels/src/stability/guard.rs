@@ -1,110 +1,14 @@
+mod report;
+mod settings;
+
+pub use report::{Action, GuardReport, Verdict};
+pub use settings::{GuardSettings, Policy};
+
 use super::ratios::mixed;
 use super::{Observation, Trackers};
 use crate::blas::{axpy_unchecked, dot_unchecked};
 use crate::{Error, Real, check_finite, check_length};
 use core::borrow::BorrowMut;
-
-/// What a guard does about a ratio above 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Policy {
-    /// Lowers the learning rate once the loss grows or the ratio stays above 1.
-    Protect,
-    /// Reports, and never changes the learning rate: exceeding the bound while the loss stays bounded is how SGD
-    /// leaves sharp minima.
-    Watch,
-}
-
-/// How a [`Guard`] watches.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct GuardSettings<T> {
-    /// What it does about a ratio above 1.
-    pub policy: Policy,
-    /// W, the window of the averages; no check before so many steps.
-    pub window: usize,
-    /// k ≥ 1, steps from check to check.
-    pub interval: usize,
-    /// κ in [0, 1]; see [`batch_factor`](super::batch_factor).
-    pub batch_factor: T,
-    /// Whether ‖G‖_F is estimated from consecutive gradients, which must be of single samples drawn independently.
-    pub pairs: bool,
-    /// η_min ≥ 0, below which the guard halts.
-    pub least_learning_rate: T,
-}
-
-impl<T: Real> GuardSettings<T> {
-    /// Protects a loop over n samples in batches of one: W = n, k = 2n, η_min = 10⁻⁶.
-    pub fn for_samples(samples: usize) -> Self {
-        Self {
-            policy: Policy::Protect,
-            window: samples,
-            interval: samples.saturating_mul(2),
-            batch_factor: T::ONE,
-            pairs: false,
-            least_learning_rate: T::from_f64(1e-6),
-        }
-    }
-
-    /// # Errors
-    /// [`Error::Setting`] naming a setting outside of its range.
-    pub fn validate(&self) -> Result<(), Error> {
-        if self.interval == 0 {
-            return Err(Error::Setting { name: "interval", expected: "at least 1" });
-        }
-        if !(self.batch_factor >= T::ZERO && self.batch_factor <= T::ONE) {
-            return Err(Error::Setting { name: "batch_factor", expected: "in [0, 1]" });
-        }
-        if !(self.least_learning_rate >= T::ZERO && self.least_learning_rate.is_finite()) {
-            return Err(Error::Setting { name: "least_learning_rate", expected: "at least 0" });
-        }
-        Trackers::<T>::new(self.window).map(drop)
-    }
-}
-
-/// How a loop stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Verdict {
-    /// R ≤ 0.9, or nothing is known yet.
-    Stable,
-    /// 0.9 < R ≤ 1.
-    Edge,
-    /// R > 1: no minimum with this curvature is stable at this learning rate.
-    Unstable,
-    /// Something overflowed, and the parameters are those of the last snapshot.
-    Recovered,
-    /// After 16 recoveries, or with a learning rate below the least: no further step.
-    Halted,
-}
-
-/// What the loop is to do with its step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Action {
-    /// Make it, with [`Guard::learning_rate`].
-    Step,
-    /// Leave it out: the parameters have been set back, or the guard has halted.
-    Skip,
-}
-
-/// What a guard has seen and done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct GuardReport<T> {
-    /// How the loop stands.
-    pub verdict: Verdict,
-    /// η.
-    pub learning_rate: T,
-    /// R of the last check; `None` if nothing was known.
-    pub ratio: Option<T>,
-    /// Steps observed.
-    pub steps: usize,
-    /// How often η was lowered because of R.
-    pub reductions: u32,
-    /// How often the parameters were set back.
-    pub recoveries: u32,
-}
 
 /// A guard of an SGD loop: from averages of q = ‖g‖² it knows whether the learning rate is one at which SGD can stay
 /// at a minimum, and lowers it if not; whatever overflows, the parameters stay finite.

@@ -1,24 +1,20 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use quern::space::{ThreadedCsr, Threads};
 use quern_kernels::krylov::{Cg as Solver, LinearSystem, Step};
 use quern_kernels::linop::{Csr, LinearOperator};
-use quern_kernels::space::Space;
 use serde::Serialize;
 
+use super::memory::{Laplacian, copy_bandwidth, shortest};
 use super::peer;
 use crate::commands::output;
 
 /// Vectors that an iteration reads or writes at least: p and Ap for the product, three of r ← r − αAp, five of x ← x + αp
 /// and p ← r + βp.
 const VECTORS: usize = 10;
-
-/// Numbers in the copy that measures the bandwidth: several times a last-level cache.
-const COPIED: usize = 1 << 25;
 
 /// Conjugate gradients on the five-point Poisson problem, against the copy bandwidth and against peers.
 ///
@@ -79,7 +75,8 @@ struct Row {
 impl Cg {
     pub(super) fn run(self) -> Result<ExitCode> {
         ensure!(!self.threads.contains(&0), "--threads: expected numbers of at least 1");
-        let (pointers, indices, values) = poisson(self.side as usize);
+        let Laplacian { pointers, indices, values } =
+            Laplacian::new([self.side as usize, self.side as usize, 1]);
         let unknowns = pointers.len() - 1;
         let matrix = Csr::new(unknowns, &pointers, &indices, &values)?;
         let bytes_per_iteration = values.len() * 12 + pointers.len() * 4 + VECTORS * unknowns * 8;
@@ -88,12 +85,10 @@ impl Cg {
         if let Some(headers) = &self.eigen {
             peer::compile(&self.compiler, headers, include_str!("peers/cg.cpp"), folder.path())?;
         }
-        let (source, mut target) = (vec![1.0_f64; COPIED], vec![0.0_f64; COPIED]);
         let mut rows = Vec::new();
         for &count in &self.threads {
             let threads = Threads::new(count)?;
-            let copy = shortest(self.repetitions, || threads.copy(&source, &mut target));
-            let copy_bandwidth = (COPIED * 16) as f64 / copy;
+            let copy_bandwidth = copy_bandwidth(self.repetitions, &threads, values.len());
             let mut row = |solver: String, seconds_per_iteration: f64| {
                 rows.push(Row {
                     solver,
@@ -156,37 +151,4 @@ impl Cg {
             Some(failure) => anyhow::bail!("conjugate gradients: {failure}; fewer --iterations may do"),
         }
     }
-}
-
-/// Row pointers, column indices and values of the five-point Laplacian on a square of inner points.
-fn poisson(side: usize) -> (Vec<u32>, Vec<u32>, Vec<f64>) {
-    let (mut pointers, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-    for row in 0..side * side {
-        let (i, j) = (row % side, row / side);
-        let neighbours = [
-            (j > 0, row.wrapping_sub(side), -1.0),
-            (i > 0, row.wrapping_sub(1), -1.0),
-            (true, row, 4.0),
-            (i + 1 < side, row + 1, -1.0),
-            (j + 1 < side, row + side, -1.0),
-        ];
-        for (_, column, value) in neighbours.into_iter().filter(|&(inside, ..)| inside) {
-            indices.push(column as u32);
-            values.push(value);
-        }
-        pointers.push(indices.len() as u32);
-    }
-    (pointers, indices, values)
-}
-
-/// The shortest time of so many runs, in seconds, after one that is not counted.
-fn shortest(runs: u32, mut work: impl FnMut()) -> f64 {
-    work();
-    (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::INFINITY, f64::min)
 }

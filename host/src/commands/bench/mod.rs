@@ -1,6 +1,8 @@
 //! `quern bench`: time on this machine, against the bytes that must move and against peers, in one run.
 
 mod cg;
+mod csr;
+mod memory;
 mod peer;
 mod train;
 
@@ -19,6 +21,7 @@ pub(crate) struct Bench {
 #[derive(Subcommand)]
 enum What {
     Cg(cg::Cg),
+    Csr(csr::Csr),
     Train(train::Train),
 }
 
@@ -26,6 +29,7 @@ impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.what {
             What::Cg(cg) => cg.run(),
+            What::Csr(csr) => csr.run(),
             What::Train(train) => train.run(),
         }
     }

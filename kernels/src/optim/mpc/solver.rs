@@ -29,7 +29,7 @@ pub struct Reference<'a, T, const N: usize, const M: usize> {
 /// its bounds after every iteration; `Solved` says that |v − z| ≤ tolerance and |∇L| ≤ tolerance, entry by
 /// entry, L the Lagrangian with the multipliers ρy, which lie in the normal cone of the constraints at z.
 /// Cost of an iteration, per stage: two products with A, 8NM + 2M² + 13(N + M) flops, and as much for the
-/// tests as entries are tested: none after the first that fails. Lent: [`scalars`](Self::scalars). Source: K.
+/// tests as entries are tested: none after the first that fails. Lent: [`mpc_scalars`](super::mpc_scalars). Source: K.
 /// Nguyen, S. Schoedel, A. Alavilli, B. Plancher, Z. Manchester, TinyMPC: model-predictive control on
 /// resource-constrained microcontrollers, section III; S. Boyd, N. Parikh, E. Chu, B. Peleato, J. Eckstein,
 /// Distributed optimization and statistical learning via the alternating direction method of multipliers,
