@@ -5,7 +5,6 @@ use super::{Kkt, Problem, Report, Residuals, Status, Step, Stop};
 use crate::linop::{Adjoint, LinearOperator};
 use crate::{Error, Real};
 use core::borrow::BorrowMut;
-use core::marker::PhantomData;
 
 mod direction;
 mod slacks;
@@ -25,7 +24,7 @@ const PATIENCE: usize = 15;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InteriorPointSettings<T> {
-    /// δ, in units of the equilibrated problem.
+    /// δ at the start, in units of the equilibrated problem.
     pub regularization: T,
     /// The fraction of the way to the boundary that a step goes at most, in (0, 1).
     pub step_fraction: T,
@@ -34,12 +33,12 @@ pub struct InteriorPointSettings<T> {
 }
 
 impl<T: Real> Default for InteriorPointSettings<T> {
-    /// δ = ε^⅝, 1.6·10⁻¹⁰ for doubles and 4.7·10⁻⁵ for singles, 0.99, and at most 3 refinements.
+    /// δ = ε^⅝, 1.6·10⁻¹⁰ for doubles and 4.7·10⁻⁵ for singles, 0.99, and at most 6 refinements.
     fn default() -> Self {
         Self {
             regularization: T::EPSILON.powf(T::from_f64(0.625)),
             step_fraction: T::from_f64(0.99),
-            refinements: 3,
+            refinements: 6,
         }
     }
 }
@@ -64,16 +63,18 @@ impl<T: Real> InteriorPointSettings<T> {
 ///
 /// With slacks s = Ax − l and t = u − Ax and their multipliers v, w ≥ 0, y = w − v, Newton's method is applied
 /// to the optimality conditions with sᵢvᵢ = tᵢwᵢ = μ, μ → 0. Its systems have the matrix
-/// (P + δI, Aᵀ; A, −W), Wᵢ = 1/(vᵢ/sᵢ + wᵢ/tᵢ) for an inequality, δ for an equality; δ makes it a proximal
-/// method of multipliers about the last iterate, whose limit δ does not move.
+/// (P + δI, Aᵀ; A, −W), Wᵢ = 1/(vᵢ/sᵢ + wᵢ/tᵢ) + δ for an inequality, δ for an equality; δ makes it a proximal
+/// method of multipliers about the last iterate, whose limit δ does not move. Of the changes of a slack and its
+/// multiplier, the one of the smaller is found by dividing by the larger, so that rounding is not magnified as
+/// products vanish.
 ///
 /// Shapes: those of the [`Problem`], best [equilibrated](super::equilibrate); 8n + 14m numbers are lent, see
 /// [`scalars`](InteriorPoint::scalars), beside those of the [`Kkt`]. Guarantees: only finite data are taken,
 /// and a P that is not positive semidefinite is refused; the best iterate met is the one returned. Cost of a
-/// step: one factorization, 2 to 8 solves, as many products with P, A and Aᵀ; a start: two
-/// factorizations. Source: S. Mehrotra, On the implementation of a primal-dual interior point method, SIAM J.
+/// step: one factorization, or up to three where one breaks down and δ grows a hundredfold, 2 to 14 solves, as many
+/// products with P, A and Aᵀ; a start: two factorizations. Source: S. Mehrotra, On the implementation of a primal-dual interior point method, SIAM J.
 /// Optim. 2 (1992); the regularization as in R. Schwan et al., PIQP: a proximal interior-point quadratic
-/// programming solver, 2023, equation (9). Departures: one step length for x and y, δ constant.
+/// programming solver, 2023, equation (9). Departures: one step length for x and y; δ grows where it must and never shrinks.
 ///
 /// ```
 /// use quern_kernels::linop::Dense;
@@ -95,8 +96,9 @@ impl<T: Real> InteriorPointSettings<T> {
 #[derive(Clone, Debug)]
 pub struct InteriorPoint<T, B> {
     settings: InteriorPointSettings<T>,
+    /// δ, grown where a factorization broke down.
+    regularization: T,
     memory: B,
-    scalar: PhantomData<T>,
 }
 
 /// The vectors of the workspace.
@@ -166,7 +168,7 @@ impl<T: Real, B: BorrowMut<[T]>> InteriorPoint<T, B> {
     /// [`Error::Setting`].
     pub fn new(settings: InteriorPointSettings<T>, memory: B) -> Result<Self, Error> {
         settings.validate()?;
-        Ok(Self { settings, memory, scalar: PhantomData })
+        Ok(Self { settings, regularization: settings.regularization, memory })
     }
 
     fn vectors(&mut self, n: usize, m: usize) -> Result<Vectors<'_, T>, Error> {
@@ -188,6 +190,7 @@ impl<T: Real, B: BorrowMut<[T]>> InteriorPoint<T, B> {
     ) -> Result<(), Error> {
         let (n, m) = (problem.variables(), problem.constraints());
         let delta = self.settings.regularization;
+        self.regularization = delta;
         let Vectors { x, y, mut slacks, best_x, best_y, ax, weights, right_hand_side, .. } =
             self.vectors(n, m)?;
         check_convex(problem, kkt, weights)?;
@@ -221,11 +224,13 @@ impl<T: Real, B: BorrowMut<[T]>> InteriorPoint<T, B> {
         kkt: &mut K,
     ) -> Step {
         let (n, m) = (problem.variables(), problem.constraints());
-        let settings = self.settings;
-        match self.vectors(n, m) {
-            Ok(vectors) => direction::step(problem, kkt, &settings, vectors),
+        let (settings, mut regularization) = (self.settings, self.regularization);
+        let step = match self.vectors(n, m) {
+            Ok(vectors) => direction::step(problem, kkt, &settings, &mut regularization, vectors),
             Err(_) => Step::Stagnated,
-        }
+        };
+        self.regularization = regularization;
+        step
     }
 
     /// Starts, and steps until `stop` is met.

@@ -6,17 +6,66 @@ use crate::optim::qp::memory::{at, copy, largest};
 use crate::optim::qp::problem::Kind;
 use crate::optim::qp::{Kkt, Problem, Step};
 
+/// The corrector's share of a product is at most so many times μ: a predictor that leads far outside says little.
+const CORRECTION_LIMIT: f64 = 10.0;
+
 /// One step with predictor and corrector. Px, Aᵀy and Ax of the iterate are computed here.
 pub(super) fn step<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
     problem: &Problem<'_, T, P, A>,
     kkt: &mut K,
     settings: &InteriorPointSettings<T>,
+    regularization: &mut T,
     mut v: Vectors<'_, T>,
 ) -> Step {
-    let delta = settings.regularization;
     problem.p.apply(v.x, v.px);
     problem.a.apply_adjoint(v.y, v.aty);
     problem.a.apply(v.x, v.ax);
+    // What breaks a factorization down is a pivot that rounding left of a larger one: a larger δ is that pivot.
+    let limit = settings.regularization * T::from_f64(1e4);
+    loop {
+        weigh(problem, *regularization, &mut v);
+        if kkt.factor(problem, *regularization, v.weights).is_ok() {
+            break;
+        }
+        *regularization *= T::from_f64(100.0);
+        let allowed = *regularization <= limit;
+        if !allowed {
+            return Step::Stagnated;
+        }
+    }
+    let delta = *regularization;
+    let (sum, count) = v.slacks.complementarity(problem.bounds());
+    let mu = if count > 0 { sum / T::from_usize(count) } else { T::ZERO };
+
+    let mut length = T::ONE;
+    if count > 0 {
+        aim(problem, &mut v, T::ZERO, T::ZERO);
+        if !solve(problem, kkt, (delta, settings.refinements), &mut v) {
+            return Step::Stagnated;
+        }
+        let affine = longest(problem, &v);
+        let after = reached(problem, &v, affine);
+        let ratio = if sum > T::ZERO { after / sum } else { T::ZERO };
+        let centering = (ratio * ratio * ratio).maximum(T::ZERO).minimum(T::ONE);
+        aim(problem, &mut v, centering * mu, T::from_f64(CORRECTION_LIMIT) * mu);
+    } else {
+        aim(problem, &mut v, T::ZERO, T::ZERO);
+    }
+    if !solve(problem, kkt, (delta, settings.refinements), &mut v) {
+        return Step::Stagnated;
+    }
+    if count > 0 {
+        length = (longest(problem, &v) * settings.step_fraction).minimum(T::ONE);
+    }
+    advance(problem, &mut v, length)
+}
+
+/// Sets W: 1/(vᵢ/sᵢ + wᵢ/tᵢ) + δ, and δ of an equality.
+fn weigh<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
+    problem: &Problem<'_, T, P, A>,
+    delta: T,
+    v: &mut Vectors<'_, T>,
+) {
     for (i, (weight, bounds)) in v.weights.iter_mut().zip(problem.bounds()).enumerate() {
         *weight = match Kind::of(bounds) {
             Kind::Equality => delta,
@@ -30,47 +79,19 @@ pub(super) fn step<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>
                 if above {
                     stiffness += at(v.slacks.above_multipliers, i) / at(v.slacks.above, i);
                 }
-                // δ here would move the limit: it only keeps the pivot away from 0.
-                (T::ONE / stiffness).maximum(delta * delta).minimum(free_weight())
+                (T::ONE / stiffness + delta).minimum(free_weight())
             }
         };
     }
-    if kkt.factor(problem, delta, v.weights).is_err() {
-        return Step::Stagnated;
-    }
-    let (sum, count) = v.slacks.complementarity(problem.bounds());
-    let mu = if count > 0 { sum / T::from_usize(count) } else { T::ZERO };
-
-    let mut length = T::ONE;
-    if count > 0 {
-        aim(problem, &mut v, T::ZERO, false);
-        if !solve(problem, kkt, settings, &mut v) {
-            return Step::Stagnated;
-        }
-        let affine = longest(problem, &v);
-        let after = reached(problem, &v, affine);
-        let ratio = if sum > T::ZERO { after / sum } else { T::ZERO };
-        let centering = (ratio * ratio * ratio).maximum(T::ZERO).minimum(T::ONE);
-        aim(problem, &mut v, centering * mu, true);
-    } else {
-        aim(problem, &mut v, T::ZERO, false);
-    }
-    if !solve(problem, kkt, settings, &mut v) {
-        return Step::Stagnated;
-    }
-    if count > 0 {
-        length = (longest(problem, &v) * settings.step_fraction).minimum(T::ONE);
-    }
-    advance(problem, &mut v, length)
 }
 
-/// Sets what the products shall grow by: the target less the product, less ΔsΔv of the last direction for a
-/// corrector.
+/// Sets what the products shall grow by: the target less the product, less ΔsΔv of the last direction, cut to
+/// `limit`, for a corrector. A predictor has the limit 0.
 fn aim<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
     problem: &Problem<'_, T, P, A>,
     v: &mut Vectors<'_, T>,
     target: T,
-    correct: bool,
+    limit: T,
 ) {
     for (i, bounds) in problem.bounds().enumerate() {
         let (below, above) = sides(bounds);
@@ -81,9 +102,9 @@ fn aim<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
         if let Some(product) = slacks.below_products.get_mut(i)
             && below
         {
-            let correction = if correct {
+            let correction = if limit > T::ZERO {
                 let (ds, dv) = change(s, vs, ax - bounds.0 - s, *product, moved);
-                ds * dv
+                (ds * dv).maximum(-limit).minimum(limit)
             } else {
                 T::ZERO
             };
@@ -92,9 +113,9 @@ fn aim<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
         if let Some(product) = slacks.above_products.get_mut(i)
             && above
         {
-            let correction = if correct {
+            let correction = if limit > T::ZERO {
                 let (dt, dw) = change(t, wt, bounds.1 - ax - t, *product, -moved);
-                dt * dw
+                (dt * dw).maximum(-limit).minimum(limit)
             } else {
                 T::ZERO
             };
@@ -103,15 +124,14 @@ fn aim<T: Real, P: LinearOperator<T>, A: Adjoint<T>>(
     }
 }
 
-/// Solves for the direction, with iterative refinement; whether it is finite.
+/// Solves for the direction, given δ, with at most so many steps of iterative refinement; whether it is finite.
 fn solve<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
     problem: &Problem<'_, T, P, A>,
     kkt: &mut K,
-    settings: &InteriorPointSettings<T>,
+    (delta, refinements): (T, usize),
     v: &mut Vectors<'_, T>,
 ) -> bool {
     let n = problem.variables();
-    let delta = settings.regularization;
     let Some((top, bottom)) = v.right_hand_side.split_at_mut_checked(n) else { return false };
     for (j, (top, &q)) in top.iter_mut().zip(problem.q).enumerate() {
         *top = -(at(v.px, j) + q + at(v.aty, j));
@@ -133,7 +153,7 @@ fn solve<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
                     let (s, vs) = (at(slacks.below, i), at(slacks.below_multipliers, i));
                     sum -= (at(slacks.below_products, i) - vs * (ax - bounds.0 - s)) / s;
                 }
-                -(at(v.weights, i) * sum)
+                -((at(v.weights, i) - delta) * sum)
             }
         };
     }
@@ -142,7 +162,7 @@ fn solve<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
     let size = largest(v.right_hand_side.iter().copied());
     let wanted = size * T::EPSILON * T::from_f64(64.0);
     let mut before = T::MAX;
-    for _ in 0..settings.refinements {
+    for _ in 0..refinements {
         let Some((x, y)) = v.direction.split_at_checked(n) else { return false };
         let Some((top, bottom)) = v.work.split_at_mut_checked(n) else { return false };
         problem.a.apply(x, v.change);
@@ -169,8 +189,11 @@ fn solve<T: Real, P: LinearOperator<T>, A: Adjoint<T>, K: Kkt<T, P, A>>(
             *direction += correction;
         }
     }
-    let Some((x, _)) = v.direction.split_at_checked(n) else { return false };
+    let Some((x, y)) = v.direction.split_at_checked(n) else { return false };
     problem.a.apply(x, v.change);
+    for (change, &y) in v.change.iter_mut().zip(y) {
+        *change -= delta * y;
+    }
     v.direction.iter().chain(v.change.iter()).all(|value| value.is_finite())
 }
 
@@ -182,16 +205,33 @@ type Pair<T> = ((T, T), (T, T));
 fn pairs<T: Real>(v: &Vectors<'_, T>, i: usize, bounds: (T, T)) -> [Option<Pair<T>>; 2] {
     let (below, above) = sides(bounds);
     let (ax, moved, slacks) = (at(v.ax, i), at(v.change, i), &v.slacks);
-    let below = below.then(|| {
+    let mut below = below.then(|| {
         let (s, multiplier) = (at(slacks.below, i), at(slacks.below_multipliers, i));
         let product = at(slacks.below_products, i);
         ((s, multiplier), change(s, multiplier, ax - bounds.0 - s, product, moved))
     });
-    let above = above.then(|| {
+    let mut above = above.then(|| {
         let (t, multiplier) = (at(slacks.above, i), at(slacks.above_multipliers, i));
         let product = at(slacks.above_products, i);
         ((t, multiplier), change(t, multiplier, bounds.1 - ax - t, product, -moved))
     });
+    // Near a bound, where a quotient by the slack makes much of rounding, Δw − Δv = Δy is what keeps the dual
+    // residual small: the larger multiplier takes what is missing.
+    let [of_below, of_above] =
+        [below, above].map(|pair| pair.map_or((T::ZERO, T::ZERO), |((_, size), (_, change))| (size, change)));
+    let missing = at(v.direction, v.x.len().saturating_add(i)) - (of_above.1 - of_below.1);
+    match (&mut below, &mut above) {
+        (_, Some((_, (_, change)))) if of_above.0 >= of_below.0 => *change += missing,
+        (Some((_, (_, change))), _) => *change -= missing,
+        _ => {}
+    }
+    for (pair, products) in [(&mut below, &slacks.below_products), (&mut above, &slacks.above_products)] {
+        if let Some(((slack, multiplier), (slack_change, multiplier_change))) = pair
+            && *multiplier > *slack
+        {
+            *slack_change = (at(products, i) - *slack * *multiplier_change) / *multiplier;
+        }
+    }
     [below, above]
 }
 
