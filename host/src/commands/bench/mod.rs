@@ -4,6 +4,7 @@ mod cg;
 mod csr;
 mod memory;
 mod peer;
+mod qp;
 mod train;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) struct Bench {
 enum What {
     Cg(cg::Cg),
     Csr(csr::Csr),
+    Qp(qp::Qp),
     Train(train::Train),
 }
 
@@ -30,6 +32,7 @@ impl Bench {
         match self.what {
             What::Cg(cg) => cg.run(),
             What::Csr(csr) => csr.run(),
+            What::Qp(qp) => qp.run(),
             What::Train(train) => train.run(),
         }
     }

@@ -15,12 +15,17 @@ pub(super) struct Measured {
 
 /// Runs a Python script with these arguments, its libraries held to one thread.
 pub(super) fn python(interpreter: &Path, script: &str, arguments: &[String]) -> Result<Measured> {
+    measured(&python_output(interpreter, script, arguments)?)
+}
+
+/// Runs a Python script with these arguments, its libraries held to one thread; what it printed.
+pub(super) fn python_output(interpreter: &Path, script: &str, arguments: &[String]) -> Result<String> {
     let mut command = Command::new(interpreter);
     command.arg("-c").arg(script).args(arguments);
     for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
         command.env(variable, "1");
     }
-    measure(command)
+    run(command)
 }
 
 /// Compiles a C++ program against the headers in a folder.
@@ -37,11 +42,10 @@ pub(super) fn compile(compiler: &Path, headers: &Path, source: &str, folder: &Pa
 pub(super) fn compiled(folder: &Path, threads: usize, arguments: &[String]) -> Result<Measured> {
     let mut command = Command::new(folder.join("peer"));
     command.args(arguments).env("OMP_NUM_THREADS", threads.to_string());
-    measure(command)
+    measured(&run(command)?)
 }
 
-fn measure(command: Command) -> Result<Measured> {
-    let output = run(command)?;
+fn measured(output: &str) -> Result<Measured> {
     let mut lines = output.lines();
     let (name, seconds) = (lines.next(), lines.next().and_then(|line| line.trim().parse().ok()));
     let (Some(name), Some(seconds)) = (name, seconds) else {
