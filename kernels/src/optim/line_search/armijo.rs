@@ -8,16 +8,19 @@ pub struct ArmijoSettings<T> {
     pub sufficient_decrease: T,
     /// Rounding of φ, relative to its size; 0 to trust every digit.
     pub relative_rounding: T,
+    /// Least factor of t from trial to trial, in (0, ½]; ½ halves t at every failure.
+    pub least_contraction: T,
     /// Trials.
     pub max_evaluations: usize,
 }
 
 impl<T: Real> Default for ArmijoSettings<T> {
-    /// c₁ = 10⁻⁴, rounding 8ε, 30 trials.
+    /// c₁ = 10⁻⁴, rounding 8ε, least contraction 0.1, 30 trials.
     fn default() -> Self {
         Self {
             sufficient_decrease: T::from_f64(1e-4),
             relative_rounding: T::from_f64(8.0) * T::EPSILON,
+            least_contraction: T::from_f64(0.1),
             max_evaluations: 30,
         }
     }
@@ -29,14 +32,19 @@ impl<T: Real> ArmijoSettings<T> {
     /// # Errors
     /// [`Error::Setting`].
     pub fn validate(&self) -> Result<(), Error> {
-        check_settings(self.sufficient_decrease, self.relative_rounding, self.max_evaluations)
+        check_settings(self.sufficient_decrease, self.relative_rounding, self.max_evaluations)?;
+        let least = self.least_contraction;
+        if !(least > T::ZERO && least + least <= T::ONE) {
+            return Err(Error::Setting { name: "least_contraction", expected: "above 0 and at most 1/2" });
+        }
+        Ok(())
     }
 }
 
 /// Backtracking to a sufficient decrease: t with φ(t) ≤ φ(0) + c₁tφ′(0).
 ///
 /// A trial that fails is followed by the minimum of the parabola through φ(0), φ′(0) and φ(t), kept within
-/// [t/10, t/2]; one that is not finite by t/2. Where the predicted change |tφ′(0)| is below the rounding of
+/// [θt, t/2], θ the least contraction; one that is not finite by t/2. Where the predicted change |tφ′(0)| is below the rounding of
 /// φ, a value no higher than rounding explains is taken. Guarantees: t falls to half at least with each
 /// trial; at most `max_evaluations` trials. Cost of a step: 12 flops, no lent memory. Source: L. Armijo,
 /// Minimization of Functions Having Lipschitz Continuous First Partial Derivatives, 1966; J. Nocedal, S. J.
@@ -120,7 +128,8 @@ impl<T: Real> Armijo<T> {
         let curvature = change - predicted;
         let mut factor = half;
         if finite && curvature > T::ZERO {
-            factor = (-half * predicted / curvature).maximum(T::from_f64(0.1)).minimum(half);
+            let least = self.settings.least_contraction;
+            factor = (-half * predicted / curvature).maximum(least).minimum(half);
         }
         self.step_length *= factor;
         if self.step_length > T::ZERO { Step::Evaluate } else { Step::Failed }
@@ -140,6 +149,16 @@ mod tests {
             while search.step(f(search.step_length())) == Step::Evaluate {}
             let t = search.step_length();
             assert!(f(t) <= f(0.0) - 1e-4 * t && t <= first, "{first}: {t}");
+        }
+    }
+
+    #[test]
+    fn a_contraction_of_a_half_halves() {
+        let settings = ArmijoSettings { least_contraction: 0.5, ..ArmijoSettings::default() };
+        let mut search = Armijo::start(settings, 0.0, -1.0, 1.0).unwrap();
+        for length in [0.5, 0.25, 0.125] {
+            assert_eq!(search.step(1e9), Step::Evaluate);
+            assert_eq!(search.step_length(), length);
         }
     }
 
@@ -190,6 +209,8 @@ mod tests {
             ArmijoSettings { sufficient_decrease: 0.5, ..settings },
             ArmijoSettings { sufficient_decrease: f64::NAN, ..settings },
             ArmijoSettings { relative_rounding: -1.0, ..settings },
+            ArmijoSettings { least_contraction: 0.6, ..settings },
+            ArmijoSettings { least_contraction: f64::NAN, ..settings },
             ArmijoSettings { max_evaluations: 0, ..settings },
         ] {
             assert!(matches!(bad.validate(), Err(Error::Setting { .. })), "{bad:?}");
