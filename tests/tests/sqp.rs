@@ -7,8 +7,9 @@ use quern_kernels::blas::norm2;
 use quern_kernels::factor::Ldl;
 use quern_kernels::krylov::Sketch;
 use quern_kernels::optim::sqp::{
-    Accuracy, AugmentedLagrangian, AugmentedLagrangianSettings, Directions, EqualityProgram, ExactAugmentedLagrangian,
-    ExactPenaltySettings, ExactPenaltySqp, Report, SketchedSqp, SketchedSqpSettings, Status, Step, kkt_assemble,
+    Accuracy, AugmentedLagrangian, AugmentedLagrangianSettings, Directions, EqualityProgram,
+    ExactAugmentedLagrangian, ExactPenaltySettings, ExactPenaltySqp, Report, SketchedSqp,
+    SketchedSqpSettings, Status, Step, kkt_assemble,
 };
 use quern_kernels::random::{Key, fill_normal};
 
@@ -36,7 +37,11 @@ fn solver(program: &TestProgram, settings: SketchedSqpSettings<f64>, directions:
     SketchedSqp::new(vec![0.0; SketchedSqp::scalars(n, m)], settings, directions, Key::from_seed(1)).unwrap()
 }
 
-fn solve(program: &TestProgram, settings: SketchedSqpSettings<f64>, directions: Directions) -> (Report<f64>, Solver) {
+fn solve(
+    program: &TestProgram,
+    settings: SketchedSqpSettings<f64>,
+    directions: Directions,
+) -> (Report<f64>, Solver) {
     let mut solver = solver(program, settings, directions);
     let multipliers = vec![program.initial_multiplier; shape(program).1];
     let report = solver.solve(program, program.start, &multipliers).unwrap();
@@ -53,14 +58,16 @@ fn derivatives_are_those_of_dual_numbers() {
         let (n, m) = shape(program);
         for seed in 0..5 {
             let (x, multipliers) = point(program, seed);
-            let (mut gradient, mut jacobian, mut hessian) = (vec![0.0; n], vec![0.0; n * m], vec![0.0; n * n]);
+            let (mut gradient, mut jacobian, mut hessian) =
+                (vec![0.0; n], vec![0.0; n * m], vec![0.0; n * n]);
             program.derivatives(&x, &mut gradient, &mut jacobian);
             program.lagrangian_hessian(&x, &multipliers, &mut hessian);
             // Relative to the largest entry; terms cancel by less than six digits.
             let scale = norm2(&hessian).max(norm2(&gradient)).max(norm2(&jacobian)).max(1.0);
             let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * scale * (1.0 + norm2(&multipliers));
             for j in 0..n {
-                let along: Vec<_> = x.iter().enumerate().map(|(i, &x)| Dual::new(x, f64::from(u8::from(i == j)))).collect();
+                let along: Vec<_> =
+                    x.iter().enumerate().map(|(i, &x)| Dual::new(x, f64::from(u8::from(i == j)))).collect();
                 let (mut c, mut dual_gradient, mut dual_jacobian) =
                     (vec![Dual::default(); m], vec![Dual::default(); n], vec![Dual::default(); n * m]);
                 let f = program.values(&along, &mut c);
@@ -110,21 +117,48 @@ fn table() {
         let mut line = format!("{:9}", program.name);
         let n = 5000;
         for directions in [GAUSSIAN, DIRECT] {
-            let (report, solver) = solve(program, SketchedSqpSettings { max_iterations: n, ..theory() }, directions);
+            let (report, solver) =
+                solve(program, SketchedSqpSettings { max_iterations: n, ..theory() }, directions);
             line += &format!(
                 " | {:?} {} {} ev {} t {} df {:.1e} eta {:.3} {:.4}",
-                report.status, report.iterations, report.inner_iterations, report.value_evaluations, report.step_length,
-                report.objective - program.optimum, solver.penalties().constraint_penalty, solver.penalties().gradient_penalty
+                report.status,
+                report.iterations,
+                report.inner_iterations,
+                report.value_evaluations,
+                report.step_length,
+                report.objective - program.optimum,
+                solver.penalties().constraint_penalty,
+                solver.penalties().gradient_penalty
             );
         }
         println!("{line}");
         let multipliers = vec![program.initial_multiplier; shape(program).1];
         let (n, m) = shape(program);
-        let mut penalty = ExactPenaltySqp::new(vec![0.0; ExactPenaltySqp::scalars(n, m)], ExactPenaltySettings::default()).unwrap();
+        let mut penalty =
+            ExactPenaltySqp::new(vec![0.0; ExactPenaltySqp::scalars(n, m)], ExactPenaltySettings::default())
+                .unwrap();
         let report = penalty.solve(program, program.start, &multipliers).unwrap();
-        print!("   l1 {:?} {} {} ev {} df {:.1e}", report.status, report.iterations, report.inner_iterations, report.value_evaluations, report.objective - program.optimum);
-        let mut al = AugmentedLagrangian::new(vec![0.0; AugmentedLagrangian::scalars(n, m)], AugmentedLagrangianSettings::default()).unwrap();
+        print!(
+            "   l1 {:?} {} {} ev {} df {:.1e}",
+            report.status,
+            report.iterations,
+            report.inner_iterations,
+            report.value_evaluations,
+            report.objective - program.optimum
+        );
+        let mut al = AugmentedLagrangian::new(
+            vec![0.0; AugmentedLagrangian::scalars(n, m)],
+            AugmentedLagrangianSettings::default(),
+        )
+        .unwrap();
         let report = al.solve(program, program.start, &multipliers).unwrap();
-        println!("   al {:?} {} {} ev {} df {:.1e}", report.status, report.iterations, report.inner_iterations, report.value_evaluations, report.objective - program.optimum);
+        println!(
+            "   al {:?} {} {} ev {} df {:.1e}",
+            report.status,
+            report.iterations,
+            report.inner_iterations,
+            report.value_evaluations,
+            report.objective - program.optimum
+        );
     }
 }

@@ -188,11 +188,17 @@ impl<T: Real, B: BorrowMut<[T]>> AugmentedLagrangian<T, B> {
         copy(iterate.conditions().0, step)?;
         gemv_transposed(self.penalty, iterate.jacobian, iterate.conditions().1, T::ONE, step)?;
         check_finite("gradient of the augmented Lagrangian", step)?;
+        check_finite("multipliers", estimate)?;
         self.counts.iterations = self.counts.iterations.saturating_add(1);
         if norm2(step) <= self.inner_tolerance {
-            let multipliers = iterate.point.get_mut(n..).unwrap_or_default();
-            copy(estimate, multipliers)?;
+            copy(iterate.point, origin)?;
+            copy(estimate, iterate.point.get_mut(n..).unwrap_or_default())?;
             iterate.evaluate_lagrangian_gradient()?;
+            if iterate.check().is_err() {
+                copy(origin, iterate.point)?;
+                iterate.evaluate_lagrangian_gradient()?;
+                return Ok(Step::Stopped(Status::Breakdown));
+            }
             self.penalty *= self.settings.penalty_growth;
             let least = T::from_f64(0.1) * self.settings.tolerance;
             self.inner_tolerance = (self.inner_tolerance * self.settings.inner_decay).maximum(least);
@@ -248,10 +254,7 @@ impl<T: Real, B: BorrowMut<[T]>> AugmentedLagrangian<T, B> {
         loop {
             iterate.move_along(origin, search.step_length(), direction);
             let objective = iterate.evaluate(problem, &mut self.counts)?;
-            let mut value = merit(objective, &iterate)?;
-            if check_finite("optimality", iterate.optimality).is_err() {
-                value = T::MAX + T::MAX;
-            }
+            let value = if iterate.check().is_ok() { merit(objective, &iterate)? } else { T::MAX + T::MAX };
             match search.step(value) {
                 line_search::Step::Evaluate => {}
                 line_search::Step::Accepted => {

@@ -321,7 +321,7 @@ impl<T: Real, B: BorrowMut<[T]>> ExactPenaltySqp<T, B> {
             }
             if next == line_search::Step::Accepted {
                 iterate.evaluate_derivatives(problem, &mut self.counts)?;
-                if check_finite("optimality", iterate.optimality).is_ok() {
+                if iterate.check().is_ok() {
                     self.objective = objective;
                     self.step_length = search.step_length();
                     self.counts.iterations = self.counts.iterations.saturating_add(1);

@@ -77,7 +77,7 @@ impl<'a, T: Real> Iterate<'a, T> {
         check_finite("objective at the initial point", &[objective])?;
         check_finite("gradient at the initial point", self.gradient)?;
         check_finite("jacobian at the initial point", self.jacobian)?;
-        check_finite("optimality at the initial point", self.optimality)?;
+        self.check()?;
         Ok(objective)
     }
 
@@ -123,6 +123,11 @@ impl<'a, T: Real> Iterate<'a, T> {
         gemv_transposed(T::ONE, self.jacobian, multipliers, T::ZERO, lagrangian)?;
         axpy_unchecked(T::ONE, self.gradient, lagrangian);
         Ok(())
+    }
+
+    /// Refuses conditions of first order whose size is not finite.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        check_finite("optimality", &[norm2(self.optimality)])
     }
 
     /// W at the point and these multipliers, refused where not finite, and G.

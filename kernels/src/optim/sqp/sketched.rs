@@ -416,13 +416,13 @@ impl<T: Real, B: BorrowMut<[T]>> SketchedSqp<T, B> {
         let Ok(mut search) = Armijo::start(settings, value, slope, T::ONE) else {
             return Ok(Step::Stopped(Status::LineSearch));
         };
-        for (saved, &entry) in origin.iter_mut().zip(iterate.point.iter()) {
-            *saved = entry;
-        }
+        copy(iterate.point, origin)?;
         loop {
             iterate.move_along(origin, search.step_length(), direction);
             let objective = iterate.evaluate(problem, &mut self.counts)?;
-            match search.step(merit(objective, &iterate)?) {
+            // Their squares, times η₂, may be finite where they are not.
+            let value = if iterate.check().is_ok() { merit(objective, &iterate)? } else { T::MAX + T::MAX };
+            match search.step(value) {
                 line_search::Step::Evaluate => {}
                 line_search::Step::Accepted => {
                     self.objective = objective;
@@ -432,7 +432,7 @@ impl<T: Real, B: BorrowMut<[T]>> SketchedSqp<T, B> {
                     return Ok(Step::Advanced);
                 }
                 line_search::Step::Failed => {
-                    iterate.move_along(origin, T::ZERO, origin);
+                    copy(origin, iterate.point)?;
                     self.objective = iterate.evaluate(problem, &mut self.counts)?;
                     return Ok(Step::Stopped(Status::LineSearch));
                 }
