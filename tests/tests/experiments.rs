@@ -54,6 +54,21 @@ fn hessian_spectrum_reproduces() {
 }
 
 #[test]
+fn sketched_sqp_reproduces() {
+    let experiment = experiments::find("sketched-sqp").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    for check in &findings.checks {
+        println!("{}: {} ({})", check.name, check.measured, check.bound);
+    }
+    assert_eq!(failing(&findings), [""; 0]);
+    // Not the threads but the seed decides.
+    let again = experiment.run(&Settings { threads: 1, ..SETTINGS }, &Progress::silent()).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&findings).unwrap());
+}
+
+#[test]
 fn sgd_dynamical_stability_reproduces() {
     let experiment = experiments::find("sgd-dynamical-stability").unwrap();
     let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
