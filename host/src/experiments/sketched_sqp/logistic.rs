@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use quern_kernels::factor::Qr;
 use quern_kernels::optim::sqp::{Accuracy, EqualityProgram, SketchedSqpSettings, Status};
 use quern_kernels::random::{Key, fill_normal};
@@ -50,8 +50,7 @@ impl Logistic {
                 return Ok(Self { features, signed, matrix, right_hand_side });
             }
         }
-        ensure!(false, "no feasible constraints in 100 draws");
-        unreachable!()
+        bail!("no feasible constraints in 100 draws")
     }
 
     fn samples(&self) -> impl Iterator<Item = &[f64]> {

@@ -90,8 +90,7 @@ impl EqualityProgram<f64> for Control {
 
 /// E2.
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
-    let max_projections = if bench.full() { 1_000_000 } else { 100_000 };
-    let settings = SketchedSqpSettings { max_projections, ..settings(Accuracy::Guaranteed) };
+    let settings = SketchedSqpSettings { max_projections: 1_000_000, ..settings(Accuracy::Guaranteed) };
     let methods = [
         ("direct", Method::Direct),
         ("Gaussian", Method::SketchedGaussian),

@@ -266,7 +266,10 @@ fn checks(entrants: &[Entrant], runs: &[Vec<Runs>], findings: &mut Findings) {
                 ratio,
                 Bound::AtMost(1.0),
             )
-            .remark(format!("over the {} problems that both solve", both.len())),
+            .remark(format!(
+                "over the {} problems that both solve; the source has 33.6 against 37.4 over 44 problems of CUTEst",
+                both.len()
+            )),
         );
     }
     let differences = COUNTS_OF_SOURCE.iter().filter_map(|(name, count)| {

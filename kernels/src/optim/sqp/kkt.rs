@@ -126,3 +126,45 @@ impl<T: Real> LinearOperator<T> for KktOperator<'_, T> {
         let _ = self.product(x, y);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blas::matvec;
+    use crate::random::{Key, fill_normal};
+    use std::vec;
+
+    #[test]
+    fn the_operator_applies_the_matrix() {
+        for n in 0..6 {
+            for m in 0..=n {
+                let (mut hessian, mut jacobian, mut x) =
+                    (vec![0.0_f64; n * n], vec![0.0; n * m], vec![0.0; n + m]);
+                fill_normal(Key::from_seed(1), 0, &mut hessian);
+                fill_normal(Key::from_seed(2), 0, &mut jacobian);
+                fill_normal(Key::from_seed(3), 0, &mut x);
+                let (mut matrix, mut expected, mut y) =
+                    (vec![9.0; (n + m) * (n + m)], vec![0.0; n + m], vec![9.0; n + m]);
+                kkt_assemble(n, m, &hessian, 0.5, &jacobian, &mut matrix).unwrap();
+                matvec(&matrix, &x, &mut expected).unwrap();
+                KktOperator::new(n, m, &hessian, 0.5, &jacobian).unwrap().apply(&x, &mut y);
+                // At most eleven products of moderate numbers.
+                assert!(y.iter().zip(&expected).all(|(y, expected)| (y - expected).abs() < 1e-13), "{n} {m}");
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_and_entries_are_checked() {
+        assert!(kkt_assemble(2, 1, &[0.0; 3], 0.0, &[0.0; 2], &mut [0.0; 9]).is_err());
+        assert!(kkt_assemble(2, 1, &[0.0; 4], 0.0, &[0.0; 1], &mut [0.0; 9]).is_err());
+        assert!(kkt_assemble(2, 1, &[0.0; 4], 0.0, &[0.0; 2], &mut [0.0; 8]).is_err());
+        assert!(KktOperator::new(1, 0, &[f64::NAN], 0.0, &[]).is_err());
+        assert!(KktOperator::new(1, 0, &[1.0], f64::INFINITY, &[]).is_err());
+        // Other lengths do no harm.
+        let operator = KktOperator::new(1, 0, &[1.0], 0.0, &[]).unwrap();
+        let mut y = [7.0; 2];
+        operator.apply(&[1.0], &mut y);
+        assert_eq!(y, [7.0; 2]);
+    }
+}

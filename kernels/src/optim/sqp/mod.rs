@@ -19,6 +19,7 @@ mod kkt;
 mod merit;
 mod problem;
 mod report;
+mod settings;
 mod sketched;
 
 pub use augmented_lagrangian::{AugmentedLagrangian, AugmentedLagrangianSettings};
@@ -27,4 +28,5 @@ pub use kkt::{KktOperator, kkt_assemble};
 pub use merit::ExactAugmentedLagrangian;
 pub use problem::EqualityProgram;
 pub use report::{Report, Status, Step};
-pub use sketched::{Accuracy, Directions, SketchedSqp, SketchedSqpSettings};
+pub use settings::{Accuracy, Directions, SketchedSqpSettings};
+pub use sketched::SketchedSqp;
