@@ -6,6 +6,7 @@ pub mod generate;
 pub mod instances;
 pub mod io;
 pub mod mpc;
+pub mod nlp;
 pub mod parity;
 pub mod place;
 pub mod qp;

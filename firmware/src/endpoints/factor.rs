@@ -1,7 +1,7 @@
 //! Factorizations of dense and banded matrices.
 
 use crate::{Call, CallError, Scalar};
-use quern_kernels::factor::{BandedCholesky, Cholesky, Ldl, Qr, Tridiagonal};
+use quern_kernels::factor::{BandedCholesky, Cholesky, Ldl, Qr, Tridiagonal, null_basis as span};
 
 endpoints! {
     "factor/cholesky" => cholesky;
@@ -13,6 +13,7 @@ endpoints! {
     "factor/qr" => qr;
     "factor/qr_solve" => qr_solve;
     "factor/qr_apply" => qr_apply;
+    "factor/null_basis" => null_basis;
     "factor/tridiagonal" => tridiagonal;
     "factor/tridiagonal_solve" => tridiagonal_solve;
     "factor/banded_cholesky" => banded_cholesky;
@@ -109,6 +110,17 @@ fn qr_apply<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     call.answer_vector(b)?;
     call.measure(|| factors.apply_q(b))?;
     call.answer_vector(b)
+}
+
+/// n, m, Gᵀ → R and the reflectors in the place of Gᵀ, Z.
+fn null_basis<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let (n, m) = (call.size()?, call.size()?);
+    let transposed = call.vector::<T>()?;
+    let scales = call.lend::<T>(m)?;
+    let basis = call.lend::<T>(n.saturating_mul(n.saturating_sub(m)))?;
+    call.measure(|| span(n, m, transposed, scales, basis))?;
+    call.answer_vector(transposed)?;
+    call.answer_vector(basis)
 }
 
 /// lower, diagonal, upper → multipliers, pivots, det A.

@@ -5,7 +5,7 @@ use crate::{Call, CallError, Scalar};
 use quern_kernels::factor::IncompleteCholesky;
 use quern_kernels::krylov::{
     Cg, DeflatedCg, Deflation, DirectionSettings, Gmres, LearnedDirections, LeastSquaresStop, LinearSystem,
-    Lsqr, Minres, PreconditionedCg, Report, Stop,
+    Lsqr, Minres, PreconditionedCg, Report, Sketch, SketchAndProject, Stop,
 };
 use quern_kernels::linop::{Dense, Diagonal, FixedDense, Identity, SymmetricCsr};
 
@@ -18,6 +18,7 @@ endpoints! {
     "krylov/minres" => minres;
     "krylov/gmres" => gmres;
     "krylov/lsqr" => lsqr;
+    "krylov/sketch_and_project" => sketch_and_project;
 }
 
 /// rtol, atol, largest number of iterations.
@@ -160,4 +161,28 @@ fn lsqr<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     call.answer_scalar(report.solution_norm)?;
     call.answer_scalar(report.operator_norm)?;
     call.answer_vector(solver.solution())
+}
+
+/// A sketch by its number: Gaussian, Kaczmarz's uniform and weighted, then sparse ones of so many terms less two.
+pub(super) fn sketch(call: &mut Call<'_>) -> Result<Sketch, CallError> {
+    Ok(match call.size()? {
+        0 => Sketch::Gaussian,
+        1 => Sketch::UniformKaczmarz,
+        2 => Sketch::WeightedKaczmarz,
+        number => Sketch::Sparse(number.saturating_sub(2).min(64) as u16),
+    })
+}
+
+/// n, A, b, sketch, seed, stop → report, z.
+fn sketch_and_project<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let n = call.size()?;
+    let matrix = Dense::new(n, n, call.vector()?)?;
+    let problem = LinearSystem::new(&matrix, call.vector::<T>()?);
+    let sketch = sketch(call)?;
+    let mut generator = super::random::key(call)?.stream();
+    let stop = stop(call)?;
+    let memory = call.lend::<T>(SketchAndProject::scalars(n))?;
+    let mut solver = SketchAndProject::new(memory, sketch)?;
+    let report = call.measure(|| solver.solve(&problem, &stop, &mut generator))?;
+    answer(call, &report, solver.solution())
 }

@@ -87,6 +87,7 @@ mod risk;
 mod schedule;
 mod sort;
 mod spectrum;
+mod sqp;
 mod stability;
 
 /// Every family's table. The first is in every part.
@@ -116,6 +117,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     risk::ENDPOINTS,
     pde::ENDPOINTS,
     qp::ENDPOINTS,
+    sqp::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

@@ -1,5 +1,6 @@
 //! Synthetic data and models that boards and their experiments share.
 
+mod equality_programs;
 mod gaussian_clusters;
 mod obstacles;
 /// TinyMPC's example of a hovering quadrotor, linear, at 20 Hz (MIT licence): what its figures are measured on.
@@ -8,6 +9,7 @@ pub mod quadrotor_20hz;
 mod sign_patterns;
 mod sparse_linear;
 
+pub use equality_programs::{TEST_PROGRAMS, TestProgram};
 pub use gaussian_clusters::GaussianClusters;
 pub use obstacles::Obstacles;
 pub use sign_patterns::SignPatterns;

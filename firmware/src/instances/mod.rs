@@ -4,6 +4,7 @@ pub mod deep_conjugate_directions;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod sketched_sqp;
 
 use crate::{Call, CallError, Part};
 
@@ -22,6 +23,7 @@ pub struct Instance {
 /// Every instance, in the order of the specifications.
 pub const ALL: &[Instance] = &here([
     quantization_constraints::INSTANCE,
+    sketched_sqp::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
     sgd_dynamical_stability::INSTANCE,

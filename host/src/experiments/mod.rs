@@ -9,6 +9,7 @@ pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod sketched_sqp;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -60,6 +61,7 @@ pub struct Settings {
 /// Every experiment, in the order of the specifications.
 pub const ALL: &[&dyn Experiment] = &[
     &quantization_constraints::QuantizationConstraints,
+    &sketched_sqp::SketchedSqp,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
     &sgd_dynamical_stability::SgdDynamicalStability,

@@ -133,6 +133,14 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 .prop_map(|((m, n), a)| vec![size(m), size(n), numbers.vector(a)])
                 .boxed(),
         ),
+        "factor/null_basis" => refused_at_times(
+            shape()
+                .prop_flat_map(|(n, m)| {
+                    (Just((n, m)), prop_oneof![full_rank(n, m).boxed(), vector(n * m).boxed()])
+                })
+                .prop_map(|((n, m), a)| vec![size(n), size(m), numbers.vector(a)])
+                .boxed(),
+        ),
         "factor/qr_solve" | "factor/qr_apply" => refused_at_times(
             shape()
                 .prop_flat_map(|(m, n)| (Just((m, n)), full_rank(m, n), vector(m)))
@@ -185,6 +193,7 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         "factor/ldl" | "factor/ldl_inverse" => vec![size(n), numbers.vector(quasi)],
         "factor/ldl_solve" => vec![size(n), numbers.vector(quasi), right_hand_side],
         "factor/qr" => vec![size(n), size(n), numbers.vector(definite)],
+        "factor/null_basis" => vec![size(n), size(3), numbers.vector(ramp(3 * n))],
         "factor/qr_solve" | "factor/qr_apply" => {
             vec![size(n), size(n), numbers.vector(definite), right_hand_side]
         }
@@ -203,6 +212,7 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         _ => return Vec::new(),
     };
     let shape = match kernel {
+        "factor/null_basis" => "3x8",
         "factor/tridiagonal" | "factor/tridiagonal_solve" => "8",
         "factor/banded_cholesky" | "factor/banded_cholesky_solve" => "8, bandwidth 2",
         _ => "8x8",

@@ -194,6 +194,23 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 arguments
             })
             .boxed(),
+        "krylov/sketch_and_project" => square(small)
+            .prop_flat_map(|(n, entries)| {
+                let b = length(n).prop_flat_map(right_hand_side);
+                (Just((n, entries)), b, 0..6usize, any::<i64>(), rule(n))
+            })
+            .prop_map(|((n, entries), b, sketch, seed, rule)| {
+                let mut arguments = vec![
+                    integer(n),
+                    numbers.vector(entries),
+                    numbers.vector(b),
+                    integer(sketch),
+                    Argument::Integer(seed),
+                ];
+                arguments.extend(rule.arguments(numbers));
+                arguments
+            })
+            .boxed(),
         "krylov/lsqr" => (0..=largest, 0..=largest)
             .prop_flat_map(|(m, n)| {
                 let entries = prop_oneof![
@@ -228,6 +245,21 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         arguments.extend(rest);
         arguments
     };
+    if kernel == "krylov/sketch_and_project" {
+        // No tolerance: all the steps are taken.
+        let case = |(sketch, name): (usize, &str)| {
+            let mut arguments = vec![integer(8), numbers.vector(definite.clone()), numbers.vector(ramp(8))];
+            arguments.extend([
+                integer(sketch),
+                integer(1),
+                numbers.scalar(0.0),
+                numbers.scalar(0.0),
+                integer(8),
+            ]);
+            CostCase::new(format!("8x8, 8 steps, {name}"), arguments)
+        };
+        return [(0, "gaussian"), (1, "kaczmarz"), (4, "sparse")].into_iter().map(case).collect();
+    }
     let (size, mut arguments, ruled) = match kernel {
         "factor/incomplete_cholesky" => ("4x4 points", with_laplacian(vec![numbers.scalar(0.0)]), false),
         "factor/incomplete_cholesky_apply" => {

@@ -25,6 +25,7 @@ pub mod risk;
 pub mod schedule;
 pub mod sort;
 pub mod spectrum;
+pub mod sqp;
 pub mod stability;
 
 use proptest::prelude::*;
@@ -55,6 +56,9 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if kernel.starts_with("optim/qp_") => {
             Family { arguments: qp::arguments, cost_cases: qp::cost_cases }
+        }
+        _ if kernel.starts_with("optim/sqp_") => {
+            Family { arguments: sqp::arguments, cost_cases: sqp::cost_cases }
         }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },

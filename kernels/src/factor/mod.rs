@@ -7,6 +7,7 @@
 //! | symmetric quasi-definite (KKT systems with regularization) | [`Ldl`] |
 //! | tridiagonal, diagonally dominant or positive definite | [`Tridiagonal`] |
 //! | general square, or least squares | [`Qr`] |
+//! | wide, and its null space is wanted | [`null_basis`] |
 //! | sparse, symmetric quasi-definite, on a constant pattern | [`SparseLdl`] |
 //! | sparse, symmetric positive definite, as a preconditioner | [`IncompleteCholesky`] |
 //!
@@ -22,6 +23,7 @@ mod banded;
 mod cholesky;
 mod incomplete_cholesky;
 mod ldl;
+mod null_basis;
 mod qr;
 mod sparse_ldl;
 mod tridiagonal;
@@ -29,6 +31,7 @@ mod tridiagonal;
 pub use banded::BandedCholesky;
 pub use cholesky::Cholesky;
 pub use ldl::Ldl;
+pub use null_basis::null_basis;
 pub use qr::Qr;
 pub use sparse_ldl::{LdlPattern, SparseLdl};
 pub use tridiagonal::Tridiagonal;

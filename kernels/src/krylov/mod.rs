@@ -9,6 +9,7 @@
 //! | [`Minres`] | symmetric, definite or not; SPD preconditioner | 8n |
 //! | [`Gmres`] restarted | square; right preconditioner | (m + 3)n + O(m²) |
 //! | [`Lsqr`] | any shape, with its adjoint: least squares | m + 3n + max(m, n) |
+//! | [`SketchAndProject`] random projections, Kaczmarz's method among them | square and dense | 4n |
 //!
 //! Each is a workspace over lent memory with `start`, `step` and `solve`; see [`Cg`] for an example. A
 //! preconditioner is a [`LinearOperator`](crate::linop::LinearOperator) that applies M⁻¹:
@@ -33,6 +34,7 @@ mod lsqr;
 mod minres;
 mod preconditioned_cg;
 mod report;
+mod sketch_and_project;
 mod system;
 
 pub use conjugate_gradient::Cg;
@@ -43,4 +45,5 @@ pub use lsqr::{LeastSquaresReport, LeastSquaresStop, Lsqr};
 pub use minres::Minres;
 pub use preconditioned_cg::PreconditionedCg;
 pub use report::{Report, Status, Step, Stop};
+pub use sketch_and_project::{Sketch, SketchAndProject};
 pub use system::{LinearSystem, PreconditionedSystem};

@@ -4,16 +4,19 @@
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
 //! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
-//! [`schedule`](crate::schedule). [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
-//! quadratic programs.
+//! [`schedule`](crate::schedule). [`line_search`] finds step lengths along a
+//! direction of descent. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex quadratic programs,
+//! [`sqp`] smooth problems under equality constraints.
 
 mod adam;
 mod clip;
+pub mod line_search;
 pub mod mpc;
 mod projected;
 mod proximal;
 pub mod qp;
 mod sgd;
+pub mod sqp;
 
 pub use adam::{Adam, AdamSettings};
 pub use clip::{clip_norm, clip_values};
