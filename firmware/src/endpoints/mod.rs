@@ -66,6 +66,7 @@ mod ad;
 mod application;
 mod blas;
 mod convolution;
+mod descent;
 mod factor;
 mod hessian;
 mod incomplete_cholesky;
@@ -102,6 +103,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     convolution::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    descent::ENDPOINTS,
     schedule::ENDPOINTS,
     mpc::ENDPOINTS,
     sort::ENDPOINTS,

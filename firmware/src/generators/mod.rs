@@ -6,9 +6,11 @@ mod obstacles;
 #[rustfmt::skip]
 pub mod quadrotor_20hz;
 mod sign_patterns;
+mod smooth_maximum;
 mod sparse_linear;
 
 pub use gaussian_clusters::GaussianClusters;
 pub use obstacles::Obstacles;
 pub use sign_patterns::SignPatterns;
+pub use smooth_maximum::{centred_uniform, smooth_maximum};
 pub use sparse_linear::{SparseLinear, normal_parameters};

@@ -5,6 +5,7 @@ pub mod ad;
 pub mod application;
 pub mod blas;
 pub mod convolution;
+pub mod descent;
 pub mod factor;
 pub mod hessian;
 pub mod krylov;
@@ -55,6 +56,9 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if kernel.starts_with("optim/qp_") => {
             Family { arguments: qp::arguments, cost_cases: qp::cost_cases }
+        }
+        _ if descent::holds(kernel) => {
+            Family { arguments: descent::arguments, cost_cases: descent::cost_cases }
         }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
