@@ -4,13 +4,14 @@
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
 //! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
-//! [`schedule`](crate::schedule). [`descent`] minimizes smooth functions, with
-//! Hessians where they have them. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
+//! [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of descent; [`descent`] minimizes
+//! smooth functions, with Hessians where they have them. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
 //! quadratic programs.
 
 mod adam;
 mod clip;
 pub mod descent;
+pub mod line_search;
 pub mod mpc;
 mod projected;
 mod proximal;

@@ -1,7 +1,8 @@
 use super::memory::{VECTORS, Vectors, shortage};
 use super::report::{State, run};
-use super::{Metric, Objective, Report, Step, Stop, cancels};
+use super::{Metric, Objective, Report, Step, Stop};
 use crate::blas::dot_unchecked;
+use crate::optim::line_search::{self, Armijo, ArmijoSettings};
 use crate::{Error, Real, check_finite};
 use core::borrow::BorrowMut;
 
@@ -10,27 +11,21 @@ use core::borrow::BorrowMut;
 pub struct GradientDescentSettings<T> {
     /// η of the first trial.
     pub initial_step_length: T,
-    /// c of Armijo's condition.
-    pub sufficient_decrease: T,
     /// Times η after an accepted trial.
     pub growth: T,
-    /// Times η after a rejected one.
-    pub shrink: T,
-    /// Trials a step may take.
-    pub max_trials: usize,
+    /// How a step backtracks.
+    pub search: ArmijoSettings<T>,
 }
 
 impl<T: Real> Default for GradientDescentSettings<T> {
-    /// η₀ = 1, c = ½, growth 2, shrink ½, 60 trials.
+    /// η₀ = 1, growth 2, a search with c₁ = ¼ and 60 trials.
     fn default() -> Self {
-        let half = T::from_f64(0.5);
-        Self {
-            initial_step_length: T::ONE,
-            sufficient_decrease: half,
-            growth: T::from_u32(2),
-            shrink: half,
-            max_trials: 60,
-        }
+        let search = ArmijoSettings {
+            sufficient_decrease: T::from_f64(0.25),
+            max_evaluations: 60,
+            ..ArmijoSettings::default()
+        };
+        Self { initial_step_length: T::ONE, growth: T::from_u32(2), search }
     }
 }
 
@@ -43,30 +38,19 @@ impl<T: Real> GradientDescentSettings<T> {
         if !(self.initial_step_length > T::ZERO && self.initial_step_length.is_finite()) {
             return Err(Error::Setting { name: "initial_step_length", expected: "finite and above 0" });
         }
-        for (name, value) in [("sufficient_decrease", self.sufficient_decrease), ("shrink", self.shrink)] {
-            if !(value > T::ZERO && value < T::ONE) {
-                return Err(Error::Setting { name, expected: "between 0 and 1" });
-            }
-        }
         if !(self.growth >= T::ONE && self.growth.is_finite()) {
             return Err(Error::Setting { name: "growth", expected: "finite and at least 1" });
         }
-        if self.max_trials == 0 {
-            return Err(Error::Setting { name: "max_trials", expected: "at least 1" });
-        }
-        Ok(())
+        self.search.validate()
     }
 }
 
-/// Gradient descent with backtracking: x⁺ = x − ηB⁻¹g, where η shrinks until f(x⁺) ≤ f(x) − cη‖g‖*² and grows after
-/// every step.
+/// Gradient descent with backtracking: x⁺ = x − ηB⁻¹g with f(x⁺) ≤ f(x) − c₁η‖g‖*², where η is searched for by
+/// [`Armijo`] and grows after every step.
 ///
-/// Shapes: n variables. Guarantees: f falls with every step, but for rounding: where |f − f⁺| ≤ 16u|f| (u the distance
-/// from 1 to the next number), a trial passes if ⟨g⁺, B⁻¹g⟩ ≥ (2c − 1)‖g‖*², which on a quadratic is the same condition.
-/// With c = ½ and an L-Lipschitz gradient, η is never below min(η₀, shrink/L). A function that overflows counts as a failed trial. Cost: a trial is an evaluation of f and g
-/// and 8n flops; 5n scalars lent. Source: L. Armijo, Minimization of Functions Having Lipschitz Continuous First Partial
-/// Derivatives, 1966; the condition without cancellation as the approximate Wolfe condition of W. W. Hager, H. Zhang, A New
-/// Conjugate Gradient Method with Guaranteed Descent and an Efficient Line Search, 2005, equation (4.1).
+/// Shapes: n variables. Guarantees: f falls with every step, but for rounding, where the slopes decide as the search
+/// documents; with an L-Lipschitz gradient, η is never below min(η₀, (1 − c₁)/(5L)). A function that overflows counts as a
+/// failed trial. Cost: a trial is an evaluation of f and g and 8n flops; 5n scalars lent. Source: as [`Armijo`].
 ///
 /// ```
 /// use quern_kernels::loss::{LinearResiduals, PowerHessian, PowerResidual};
@@ -87,6 +71,8 @@ pub struct GradientDescent<T, B> {
     size: usize,
     state: State<T>,
     step_length: T,
+    /// The search of the step that is under way.
+    search: Option<Armijo<T>>,
 }
 
 impl GradientDescent<(), ()> {
@@ -104,7 +90,7 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
     pub fn new(settings: GradientDescentSettings<T>, memory: B) -> Result<Self, Error> {
         settings.validate()?;
         let state = State::new(T::ZERO, T::ZERO);
-        Ok(Self { settings, memory, size: 0, state, step_length: settings.initial_step_length })
+        Ok(Self { settings, memory, size: 0, state, step_length: settings.initial_step_length, search: None })
     }
 
     /// Sets x₀ and η₀. Cost: an evaluation of f and g.
@@ -124,7 +110,7 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         let mut vectors = Vectors::split(memory, n).ok_or(lacking)?;
         let (value, norm) = vectors.start(problem, metric, initial)?;
         (self.size, self.state) = (n, State::new(value, norm));
-        self.step_length = self.settings.initial_step_length;
+        (self.step_length, self.search) = (self.settings.initial_step_length, None);
         Ok(())
     }
 
@@ -143,37 +129,46 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         if !(self.state.gradient_norm > T::ZERO) {
             return Ok(Step::Stationary);
         }
-        let GradientDescentSettings { sufficient_decrease, growth, shrink, max_trials, .. } = self.settings;
-        if self.state.rejected >= max_trials {
-            return Ok(Step::Stalled);
-        }
+        let norm = self.state.gradient_norm;
+        let mut search = match self.search {
+            Some(search) => search,
+            // Where the square of the norm over- or underflows, no decrease can be asked for.
+            None => match Armijo::start(self.settings.search, self.state.value, -norm * norm, self.step_length) {
+                Ok(search) => search,
+                Err(_) => return Ok(Step::Stalled),
+            },
+        };
         let memory = self.memory.borrow_mut();
         let lacking = shortage(GradientDescent::scalars(n), memory.len());
         let mut vectors = Vectors::split(memory, n).ok_or(lacking)?;
         self.state.trials = self.state.trials.saturating_add(1);
         metric.raise(vectors.gradient, vectors.direction);
         for entry in vectors.direction.iter_mut() {
-            *entry = -(self.step_length * *entry);
+            *entry = -(search.step_length() * *entry);
         }
         let found = vectors.evaluate(problem)?;
         // −η‖g‖*² and −η⟨g⁺, B⁻¹g⟩.
         let slope = dot_unchecked(vectors.gradient, vectors.direction);
         let trial_slope = dot_unchecked(vectors.trial_gradient, vectors.direction);
-        let passed = found.filter(|&value| {
-            if cancels(self.state.value, value) {
-                trial_slope <= (sufficient_decrease + sufficient_decrease - T::ONE) * slope
-            } else {
-                value <= self.state.value + sufficient_decrease * slope
-            }
-        });
         let norm = metric.dual_norm(vectors.trial_gradient, vectors.direction);
-        let (Some(value), Ok(norm)) = (passed, norm) else {
-            self.step_length = self.step_length * shrink;
-            return Ok(self.state.reject(max_trials));
+        // The search takes infinity for a step too long.
+        let value = match (found, &norm) {
+            (Some(value), Ok(_)) => value,
+            _ => T::MAX + T::MAX,
         };
-        vectors.advance();
-        self.step_length = (self.step_length * growth).minimum(T::MAX * T::EPSILON);
-        Ok(self.state.accept(value, norm))
+        match (search.step_on_path(value, slope, trial_slope), norm) {
+            (line_search::Step::Accepted, Ok(norm)) => {
+                vectors.advance();
+                let longer = search.step_length() * self.settings.growth;
+                (self.step_length, self.search) = (longer.minimum(T::MAX * T::EPSILON), None);
+                Ok(self.state.accept(value, norm))
+            }
+            (line_search::Step::Failed, _) => Ok(Step::Stalled),
+            _ => {
+                (self.step_length, self.search) = (search.step_length(), Some(search));
+                Ok(self.state.reject(usize::MAX))
+            }
+        }
     }
 
     /// Starts at x₀ and steps until `stop` is met or the search stalls.
