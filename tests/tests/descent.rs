@@ -7,9 +7,9 @@ use quern_kernels::loss::{
     ChebyshevChain, LinearResiduals, LogSumExp, LogisticRegression, PowerHessian, PowerResidual, Rosenbrock,
 };
 use quern_kernels::optim::descent::{
-    CubicNewton, CubicNewtonSettings, Curvature, GradientDescent, GradientDescentSettings, LevenbergMarquardt,
-    LevenbergMarquardtSettings, Metric, Objective, ProgressTest, RegularizedNewton, RegularizedNewtonSettings,
-    Residuals, Status, Step, Stop, gradient_regularized_step, rank_one_step,
+    CubicNewton, CubicNewtonSettings, Curvature, GradientDescent, GradientDescentSettings,
+    LevenbergMarquardt, LevenbergMarquardtSettings, Metric, Objective, ProgressTest, RegularizedNewton,
+    RegularizedNewtonSettings, Residuals, Status, Step, Stop, gradient_regularized_step, rank_one_step,
 };
 use quern_kernels::random::Key;
 use quern_kernels::{Error, Real};
@@ -52,9 +52,8 @@ impl Objective<f64> for Quadratic {
 
 /// A Gram matrix of the given columns, plus a multiple of the identity.
 fn gram(n: usize, root: &[f64], shift: f64) -> Vec<f64> {
-    let entry = |i: usize, j: usize| {
-        dot(&root[i * n..][..n], &root[j * n..][..n]) + if i == j { shift } else { 0.0 }
-    };
+    let entry =
+        |i: usize, j: usize| dot(&root[i * n..][..n], &root[j * n..][..n]) + if i == j { shift } else { 0.0 };
     (0..n * n).map(|place| entry(place / n, place % n)).collect()
 }
 

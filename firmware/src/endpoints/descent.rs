@@ -3,12 +3,13 @@
 use crate::{Call, CallError, Scalar};
 use quern_kernels::Error;
 use quern_kernels::loss::{
-    self, ChebyshevChain, LinearResiduals, LogSumExp, LogisticRegression, PowerHessian, PowerResidual, Rosenbrock,
+    self, ChebyshevChain, LinearResiduals, LogSumExp, LogisticRegression, PowerHessian, PowerResidual,
+    Rosenbrock,
 };
 use quern_kernels::optim::descent::{
-    self, CubicNewton, CubicNewtonSettings, Curvature, GradientDescent, GradientDescentSettings, LevenbergMarquardt,
-    LevenbergMarquardtSettings, Metric, Objective, ProgressTest, RegularizedNewton, RegularizedNewtonSettings, Report,
-    Residuals, Status, Stop,
+    self, CubicNewton, CubicNewtonSettings, Curvature, GradientDescent, GradientDescentSettings,
+    LevenbergMarquardt, LevenbergMarquardtSettings, Metric, Objective, ProgressTest, RegularizedNewton,
+    RegularizedNewtonSettings, Report, Residuals, Status, Stop,
 };
 
 endpoints! {
@@ -92,7 +93,10 @@ impl<T: Scalar> Objective<T> for Problem<'_, T> {
 }
 
 /// Kind (0 linear, 1 Rosenbrock, 2 a chain of as many variables as x₀), A, b, x₀.
-fn equations<'a, T: Scalar>(call: &mut Call<'a>, kind: i64) -> Result<(Equations<'a, T>, &'a mut [T]), CallError> {
+fn equations<'a, T: Scalar>(
+    call: &mut Call<'a>,
+    kind: i64,
+) -> Result<(Equations<'a, T>, &'a mut [T]), CallError> {
     let (a, b, x) = (call.vector::<T>()?, call.vector::<T>()?, call.vector::<T>()?);
     let equations = match kind {
         0 => Equations::Linear(LinearResiduals::new(a, b)?),

@@ -1,6 +1,7 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
 pub mod deep_conjugate_directions;
+pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
@@ -22,6 +23,7 @@ pub struct Instance {
 /// Every instance, in the order of the specifications.
 pub const ALL: &[Instance] = &here([
     quantization_constraints::INSTANCE,
+    gradient_normalized_smoothness::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
     sgd_dynamical_stability::INSTANCE,

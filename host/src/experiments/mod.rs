@@ -5,6 +5,7 @@
 
 pub mod deep_conjugate_directions;
 mod findings;
+pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
@@ -60,6 +61,7 @@ pub struct Settings {
 /// Every experiment, in the order of the specifications.
 pub const ALL: &[&dyn Experiment] = &[
     &quantization_constraints::QuantizationConstraints,
+    &gradient_normalized_smoothness::GradientNormalizedSmoothness,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
     &sgd_dynamical_stability::SgdDynamicalStability,

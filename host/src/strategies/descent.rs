@@ -87,22 +87,27 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
     Some(match kernel {
         "optim/gradient_regularized_step" => {
             let radius = prop_oneof![8 => 1e-3..1e3f64, 1 => number()];
-            spoiled((0..=longest, radius).prop_flat_map(|(n, radius)| (entries(n * n), vector(n), metric(n), Just((n, radius)))).prop_map(
-                move |(root, gradient, metric, (n, radius))| {
-                    // Of rank n mostly; not a square at times.
-                    let square = |place: usize| {
-                        (0..n).map(|k| root[k * n + place / n] * root[k * n + place % n]).sum()
-                    };
-                    let hessian = (0..n * n).map(square).collect();
-                    let mut arguments = [hessian, gradient, metric].map(|values| numbers.vector(values)).to_vec();
-                    arguments.extend([radius, 1e-8].map(|value| numbers.scalar(value)));
-                    arguments
-                },
-            ))
+            spoiled(
+                (0..=longest, radius)
+                    .prop_flat_map(|(n, radius)| (entries(n * n), vector(n), metric(n), Just((n, radius))))
+                    .prop_map(move |(root, gradient, metric, (n, radius))| {
+                        // Of rank n mostly; not a square at times.
+                        let square = |place: usize| {
+                            (0..n).map(|k| root[k * n + place / n] * root[k * n + place % n]).sum()
+                        };
+                        let hessian = (0..n * n).map(square).collect();
+                        let mut arguments =
+                            [hessian, gradient, metric].map(|values| numbers.vector(values)).to_vec();
+                        arguments.extend([radius, 1e-8].map(|value| numbers.scalar(value)));
+                        arguments
+                    }),
+            )
         }
         "optim/rank_one_step" => spoiled(
             (0..=3 * longest, number(), 1e-3..1e3f64)
-                .prop_flat_map(|(n, weight, shift)| (vector(n), vector(n), vector(n), Just((weight.abs(), shift))))
+                .prop_flat_map(|(n, weight, shift)| {
+                    (vector(n), vector(n), vector(n), Just((weight.abs(), shift)))
+                })
                 .prop_map(move |(q, w, v, (weight, shift))| {
                     let mut arguments = [q, w, v].map(|values| numbers.vector(values)).to_vec();
                     arguments.extend([weight, shift].map(|value| numbers.scalar(value)));
@@ -115,20 +120,20 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 .prop_map(move |margin| vec![numbers.scalar(margin)])
                 .boxed()
         }
-        "optim/levenberg_marquardt" => spoiled((problem(longest, 3), (tolerance(), 0..=12i64)).prop_map(
-            move |(problem, stop)| {
+        "optim/levenberg_marquardt" => {
+            spoiled((problem(longest, 3), (tolerance(), 0..=12i64)).prop_map(move |(problem, stop)| {
                 let mut arguments = vec![Argument::Integer(problem.kind)];
                 arguments.extend(problem.equations(numbers));
                 arguments.extend(ending(stop));
                 arguments
-            },
-        )),
+            }))
+        }
         "optim/regularized_newton" | "optim/cubic_newton" | "optim/gradient_descent" => {
             let newton = kernel == "optim/regularized_newton";
             let steps: i64 = if kernel == "optim/cubic_newton" { 4 } else { 12 };
             let exponent = prop_oneof![4 => Just(1.0), 2 => 0.3..1.0f64];
-            let with_metric = problem(longest, 5)
-                .prop_flat_map(|problem| (metric(problem.initial.len()), Just(problem)));
+            let with_metric =
+                problem(longest, 5).prop_flat_map(|problem| (metric(problem.initial.len()), Just(problem)));
             spoiled((with_metric, (tolerance(), 0..=steps), exponent, 0..3i64).prop_map(
                 move |((metric, problem), stop, exponent, test)| {
                     let mut arguments = problem.arguments(numbers);
@@ -181,7 +186,9 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
             vec![CostCase::new("64", arguments)]
         }
         "loss/objective" => [(0, "exact"), (1, "Gauss-Newton")]
-            .map(|(hessian, name)| CostCase::new(format!("log-sum-exp 24x8, {name}"), lse(hessian).arguments(numbers)))
+            .map(|(hessian, name)| {
+                CostCase::new(format!("log-sum-exp 24x8, {name}"), lse(hessian).arguments(numbers))
+            })
             .into(),
         "loss/logistic" => vec![CostCase::new("", vec![numbers.scalar(0.75)])],
         "optim/levenberg_marquardt" => [1, 5]
@@ -192,7 +199,9 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
                 CostCase::new(format!("chain of 8, {steps} steps"), arguments)
             })
             .into(),
-        "optim/regularized_newton" | "optim/cubic_newton" | "optim/gradient_descent" => [1, 5].map(solve).into(),
+        "optim/regularized_newton" | "optim/cubic_newton" | "optim/gradient_descent" => {
+            [1, 5].map(solve).into()
+        }
         _ => Vec::new(),
     }
 }

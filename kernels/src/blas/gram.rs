@@ -1,5 +1,5 @@
-use super::gemv::columns;
 use super::check_matrix;
+use super::gemv::columns;
 use crate::{Error, Real, check_length};
 
 /// The lower triangle of C ← AᵀDiag(w)A.

@@ -25,11 +25,7 @@ pub fn logistic<T: Real>(margin: T) -> Result<(T, T), Error> {
     let sum = T::ONE + small;
     // ln(1 + e): the rounded sum is off by its last place, its logarithm and difference from 1 alike.
     let excess = if sum == T::ONE { small } else { sum.ln() * small / (sum - T::ONE) };
-    if margin >= T::ZERO {
-        Ok((excess, -(small / sum)))
-    } else {
-        Ok((excess - margin, -(T::ONE / sum)))
-    }
+    if margin >= T::ZERO { Ok((excess, -(small / sum))) } else { Ok((excess - margin, -(T::ONE / sum))) }
 }
 
 /// Logistic regression, f = (1/N)Σᵢ ln(1 + exp(−yᵢaᵢᵀx)): with sᵢ = 1/(1 + exp(yᵢaᵢᵀx)) the gradient is

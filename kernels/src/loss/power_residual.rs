@@ -110,7 +110,8 @@ impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> Objective<T> for PowerResidual
         if kind == PowerHessian::Fisher {
             check_length("hessian", hessian.len(), n)?;
             let (norm, _, _, q) = self.evaluate(x, &mut [])?;
-            let factor = if norm > T::ZERO { excess.sqrt() * norm.powf(excess).sqrt() / norm } else { T::ZERO };
+            let factor =
+                if norm > T::ZERO { excess.sqrt() * norm.powf(excess).sqrt() / norm } else { T::ZERO };
             for (out, &q) in hessian.iter_mut().zip(q) {
                 *out = factor * q;
             }

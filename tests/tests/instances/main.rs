@@ -1,6 +1,7 @@
 //! The board-sized instances, run in this process, against the ranges their specifications give.
 
 mod deep_conjugate_directions;
+mod gradient_normalized_smoothness;
 mod hessian_spectrum;
 mod quantization_constraints;
 mod sgd_dynamical_stability;

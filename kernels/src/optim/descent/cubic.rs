@@ -202,6 +202,19 @@ impl<T: Real, B: BorrowMut<[T]>> CubicNewton<T, B> {
         stop: &Stop<T>,
     ) -> Result<Report<T>, Error> {
         self.start(problem, metric, initial)?;
+        self.resume(problem, metric, stop)
+    }
+
+    /// Goes on from where a start, steps or a solve left off. The budget counts anew.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn resume(
+        &mut self,
+        problem: &mut (impl Objective<T> + ?Sized),
+        metric: &Metric<'_, T>,
+        stop: &Stop<T>,
+    ) -> Result<Report<T>, Error> {
         let report = run(self, |solver| solver.state, |solver| solver.step(problem, metric), stop)?;
         check_finite("iterate", self.solution())?;
         Ok(report)

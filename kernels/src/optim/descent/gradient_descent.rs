@@ -133,10 +133,12 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         let mut search = match self.search {
             Some(search) => search,
             // Where the square of the norm over- or underflows, no decrease can be asked for.
-            None => match Armijo::start(self.settings.search, self.state.value, -norm * norm, self.step_length) {
-                Ok(search) => search,
-                Err(_) => return Ok(Step::Stalled),
-            },
+            None => {
+                match Armijo::start(self.settings.search, self.state.value, -norm * norm, self.step_length) {
+                    Ok(search) => search,
+                    Err(_) => return Ok(Step::Stalled),
+                }
+            }
         };
         let memory = self.memory.borrow_mut();
         let lacking = shortage(GradientDescent::scalars(n), memory.len());
@@ -183,6 +185,19 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         stop: &Stop<T>,
     ) -> Result<Report<T>, Error> {
         self.start(problem, metric, initial)?;
+        self.resume(problem, metric, stop)
+    }
+
+    /// Goes on from where a start, steps or a solve left off. The budget counts anew.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn resume(
+        &mut self,
+        problem: &mut (impl Objective<T> + ?Sized),
+        metric: &Metric<'_, T>,
+        stop: &Stop<T>,
+    ) -> Result<Report<T>, Error> {
         let report = run(self, |solver| solver.state, |solver| solver.step(problem, metric), stop)?;
         check_finite("iterate", self.solution())?;
         Ok(report)

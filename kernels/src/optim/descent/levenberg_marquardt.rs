@@ -20,11 +20,7 @@ pub struct LevenbergMarquardtSettings<T> {
 impl<T: Real> Default for LevenbergMarquardtSettings<T> {
     /// λ₀ = 1e-3, at least u² (u the distance from 1 to the next number), 40 trials.
     fn default() -> Self {
-        Self {
-            initial_damping: T::from_f64(1e-3),
-            smallest_damping: T::EPSILON * T::EPSILON,
-            max_trials: 40,
-        }
+        Self { initial_damping: T::from_f64(1e-3), smallest_damping: T::EPSILON * T::EPSILON, max_trials: 40 }
     }
 }
 
@@ -160,11 +156,7 @@ impl<T: Real, B: BorrowMut<[T]>> LevenbergMarquardt<T, B> {
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`] if x₀, ½‖u‖² or the normal equations are not finite;
     /// [`Error::Capacity`].
-    pub fn start(
-        &mut self,
-        problem: &mut (impl Residuals<T> + ?Sized),
-        initial: &[T],
-    ) -> Result<(), Error> {
+    pub fn start(&mut self, problem: &mut (impl Residuals<T> + ?Sized), initial: &[T]) -> Result<(), Error> {
         let (m, n) = (problem.rows(), problem.columns());
         check_length("initial point", initial.len(), n)?;
         check_finite("initial point", initial)?;
@@ -249,6 +241,18 @@ impl<T: Real, B: BorrowMut<[T]>> LevenbergMarquardt<T, B> {
         stop: &Stop<T>,
     ) -> Result<Report<T>, Error> {
         self.start(problem, initial)?;
+        self.resume(problem, stop)
+    }
+
+    /// Goes on from where a start, steps or a solve left off. The budget counts anew.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn resume(
+        &mut self,
+        problem: &mut (impl Residuals<T> + ?Sized),
+        stop: &Stop<T>,
+    ) -> Result<Report<T>, Error> {
         let report = run(self, |solver| solver.state, |solver| solver.step(problem), stop)?;
         check_finite("iterate", self.solution())?;
         Ok(report)

@@ -25,10 +25,10 @@ pub use cubic::{CubicNewton, CubicNewtonSettings};
 pub use gradient_descent::{GradientDescent, GradientDescentSettings};
 pub use levenberg_marquardt::{LevenbergMarquardt, LevenbergMarquardtSettings};
 pub use metric::Metric;
+pub(crate) use problem::check_triangle;
 pub use problem::{Curvature, Objective, Residuals};
 pub use regularized::{ProgressTest, RegularizedNewton, RegularizedNewtonSettings};
 pub use report::{Report, Status, Step, Stop};
-pub(crate) use problem::check_triangle;
 pub use step::{gradient_regularized_step, rank_one_step};
 
 use crate::Real;

@@ -233,8 +233,7 @@ impl<T: Real, B: BorrowMut<[T]>> RegularizedNewton<T, B> {
                 shifted_step(kept.matrix, metric, shift, vectors.gradient, vectors.direction).map(drop)
             }
             Curvature::RankOne => {
-                let (q, rest) =
-                    core::mem::take(&mut vectors.rest).split_at_mut_checked(n).ok_or(lacking)?;
+                let (q, rest) = core::mem::take(&mut vectors.rest).split_at_mut_checked(n).ok_or(lacking)?;
                 let (w, rest) = rest.split_at_mut_checked(n).ok_or(lacking)?;
                 let (v, _) = rest.split_at_mut_checked(n).ok_or(lacking)?;
                 if !self.current {
