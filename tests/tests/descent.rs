@@ -382,7 +382,8 @@ fn a_cubic_step_is_stationary_for_its_model() {
     let delta = newton.solution()[0] - 2.0;
     assert!((2.0 * delta - constant / 2.0 * delta * delta + 2.0).abs() < 1e-7, "{delta}");
     // Not convex: a saddle's negative curvature is used, and f falls.
-    let mut saddle = PowerResidual::new(ChebyshevChain::new(2).unwrap(), 2.0, PowerHessian::Exact, vec![0.0; 4]).unwrap();
+    let mut saddle =
+        PowerResidual::new(ChebyshevChain::new(2).unwrap(), 2.0, PowerHessian::Exact, vec![0.0; 4]).unwrap();
     let mut newton = CubicNewton::new(CubicNewtonSettings::default(), vec![0.0; 18]).unwrap();
     let report = newton.solve(&mut saddle, &Metric::identity(), &[0.01, 3.0], &Stop::default()).unwrap();
     assert_eq!(report.status, Status::Converged);
@@ -450,7 +451,8 @@ fn optima_are_scipys() {
             _ => {
                 let mut fit = Fit { kind, t: &t, y: &y };
                 let memory = vec![0.0; LevenbergMarquardt::scalars(t.len(), start.len())];
-                let mut solver = LevenbergMarquardt::new(LevenbergMarquardtSettings::default(), memory).unwrap();
+                let mut solver =
+                    LevenbergMarquardt::new(LevenbergMarquardtSettings::default(), memory).unwrap();
                 let stop = Stop { gradient_tolerance: 1e-9, max_iterations: 200, ..Stop::default() };
                 let report = solver.solve(&mut fit, &start, &stop).unwrap();
                 assert_eq!(report.status, Status::Converged, "{kind}: {report:?}");
@@ -509,7 +511,13 @@ impl Residuals<f64> for Fit<'_> {
         }
         quern_kernels::check_finite("residuals", residuals)
     }
-    fn normal_equations(&mut self, x: &[f64], residuals: &[f64], product: &mut [f64], gram: &mut [f64]) -> Result<(), Error> {
+    fn normal_equations(
+        &mut self,
+        x: &[f64],
+        residuals: &[f64],
+        product: &mut [f64],
+        gram: &mut [f64],
+    ) -> Result<(), Error> {
         product.fill(0.0);
         gram.fill(0.0);
         for (&u, &t) in residuals.iter().zip(self.t) {

@@ -47,7 +47,7 @@ impl Labels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MetricKind {
     Identity,
-    /// AᵀA, with 1e-8·I where A has fewer rows than columns.
+    /// AᵀA, with 1e-8·I where A has no more rows than columns.
     Gram,
 }
 
@@ -150,7 +150,8 @@ fn gram(metric: MetricKind, m: usize, n: usize, a: &[f64]) -> (Vec<f64>, Vec<f64
     let mut gram = vec![0.0; n * n];
     // Of fitting shapes.
     let _ = blas::gemm_transposed_left(n, m, n, 1.0, a, a, 0.0, &mut gram);
-    if m < n {
+    // A smooth maximum's π is orthogonal to all columns: of m rows, m − 1 are independent at most.
+    if m <= n {
         gram.iter_mut().step_by(n + 1).for_each(|entry| *entry += 1e-8);
     }
     let memory = vec![0.0; n * n];
