@@ -1,6 +1,7 @@
 use crate::blas::{dot_unchecked, ger};
 use crate::{Error, Real, blas, check_finite, check_length};
 use core::borrow::BorrowMut;
+use core::marker::PhantomData;
 
 /// Constraints Δᵢᵀ W zᵢ ≥ 1 on a matrix W, each an inner product with the outer product Δᵢzᵢᵀ.
 ///
@@ -115,38 +116,32 @@ pub struct ProjectionReport<T> {
 /// # Ok::<(), quern_kernels::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct OuterProductProjection<B> {
+pub struct OuterProductProjection<T, B> {
     /// λ, W.
     memory: B,
     count: usize,
     entries: usize,
+    scalar: PhantomData<T>,
 }
 
-impl OuterProductProjection<()> {
+impl OuterProductProjection<(), ()> {
     /// Scalars to lend for m constraints on a p×q matrix: m + pq.
     pub const fn scalars(m: usize, p: usize, q: usize) -> usize {
         m.saturating_add(p.saturating_mul(q))
     }
 }
 
-impl<B> OuterProductProjection<B> {
+impl<T: Real, B: BorrowMut<[T]>> OuterProductProjection<T, B> {
     /// A workspace over lent memory.
     pub const fn new(memory: B) -> Self {
-        Self { memory, count: 0, entries: 0 }
+        Self { memory, count: 0, entries: 0, scalar: PhantomData }
     }
 
     /// Sets λ = 0 and W = W₀, or 0.
     ///
     /// # Errors
     /// [`Error::Dimension`]; [`Error::NonFinite`]; [`Error::Capacity`]; [`Error::Infeasible`] if a Δᵢ or zᵢ vanishes.
-    pub fn start<T: Real>(
-        &mut self,
-        constraints: &OuterProducts<'_, T>,
-        initial: Option<&[T]>,
-    ) -> Result<(), Error>
-    where
-        B: BorrowMut<[T]>,
-    {
+    pub fn start(&mut self, constraints: &OuterProducts<'_, T>, initial: Option<&[T]>) -> Result<(), Error> {
         let entries = constraints.rows.saturating_mul(constraints.columns);
         let required = constraints.count().saturating_add(entries);
         let memory = self.memory.borrow_mut();
@@ -156,7 +151,9 @@ impl<B> OuterProductProjection<B> {
         for (left, right) in constraints.pairs() {
             let size = dot_unchecked(left, left) * dot_unchecked(right, right);
             if !(size > T::ZERO && size.is_finite()) {
-                return Err(Error::Infeasible { what: "a constraint whose outer product vanishes or overflows" });
+                return Err(Error::Infeasible {
+                    what: "a constraint whose outer product vanishes or overflows",
+                });
             }
         }
         memory.fill(T::ZERO);
@@ -172,10 +169,7 @@ impl<B> OuterProductProjection<B> {
     ///
     /// # Errors
     /// [`Error::Dimension`] before a start; [`Error::NonFinite`] if a number overflows.
-    pub fn step<T: Real>(&mut self, constraints: &OuterProducts<'_, T>) -> Result<T, Error>
-    where
-        B: BorrowMut<[T]>,
-    {
+    pub fn step(&mut self, constraints: &OuterProducts<'_, T>) -> Result<T, Error> {
         check_length("constraints", constraints.count(), self.count)?;
         let memory = self.memory.borrow_mut().get_mut(..self.count.saturating_add(self.entries));
         let (multipliers, w) =
@@ -197,16 +191,13 @@ impl<B> OuterProductProjection<B> {
     ///
     /// # Errors
     /// As [`start`](Self::start) and [`step`](Self::step); [`Error::Setting`] if the tolerance is negative or not finite.
-    pub fn solve<T: Real>(
+    pub fn solve(
         &mut self,
         constraints: &OuterProducts<'_, T>,
         initial: Option<&[T]>,
         tolerance: T,
         max_sweeps: usize,
-    ) -> Result<ProjectionReport<T>, Error>
-    where
-        B: BorrowMut<[T]>,
-    {
+    ) -> Result<ProjectionReport<T>, Error> {
         super::check_nonnegative("tolerance", tolerance)?;
         self.start(constraints, initial)?;
         let limit = T::from_f64(1e6);
@@ -228,18 +219,12 @@ impl<B> OuterProductProjection<B> {
     }
 
     /// λ.
-    pub fn multipliers<T>(&self) -> &[T]
-    where
-        B: BorrowMut<[T]>,
-    {
+    pub fn multipliers(&self) -> &[T] {
         self.memory.borrow().get(..self.count).unwrap_or_default()
     }
 
     /// W.
-    pub fn matrix<T>(&self) -> &[T]
-    where
-        B: BorrowMut<[T]>,
-    {
+    pub fn matrix(&self) -> &[T] {
         let all = self.memory.borrow().get(..self.count.saturating_add(self.entries));
         all.and_then(|all| all.get(self.count..)).unwrap_or_default()
     }
