@@ -64,6 +64,7 @@ macro_rules! endpoints {
 
 mod ad;
 mod application;
+mod attention;
 mod blas;
 mod convolution;
 mod descent;
@@ -100,6 +101,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     quant::ENDPOINTS,
     quant_cell::ENDPOINTS,
     nn::ENDPOINTS,
+    attention::ENDPOINTS,
     convolution::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,

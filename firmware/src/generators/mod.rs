@@ -1,5 +1,6 @@
 //! Synthetic data and models that boards and their experiments share.
 
+mod attention_sequences;
 mod gaussian_clusters;
 mod obstacles;
 /// TinyMPC's example of a hovering quadrotor, linear, at 20 Hz (MIT licence): what its figures are measured on.
@@ -9,6 +10,7 @@ mod sign_patterns;
 mod smooth_maximum;
 mod sparse_linear;
 
+pub use attention_sequences::unit_vectors;
 pub use gaussian_clusters::GaussianClusters;
 pub use obstacles::Obstacles;
 pub use sign_patterns::SignPatterns;

@@ -5,6 +5,7 @@ pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod transformers_as_svm;
 
 use crate::{Call, CallError, Part};
 
@@ -26,6 +27,7 @@ pub const ALL: &[Instance] = &here([
     gradient_normalized_smoothness::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
+    transformers_as_svm::INSTANCE,
     sgd_dynamical_stability::INSTANCE,
 ]);
 

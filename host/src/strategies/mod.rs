@@ -3,6 +3,7 @@
 
 pub mod ad;
 pub mod application;
+pub mod attention;
 pub mod blas;
 pub mod convolution;
 pub mod descent;
@@ -56,6 +57,9 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if kernel.starts_with("optim/qp_") => {
             Family { arguments: qp::arguments, cost_cases: qp::cost_cases }
+        }
+        _ if attention::holds(kernel) => {
+            Family { arguments: attention::arguments, cost_cases: attention::cost_cases }
         }
         _ if descent::holds(kernel) => {
             Family { arguments: descent::arguments, cost_cases: descent::cost_cases }

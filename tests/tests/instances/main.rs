@@ -5,6 +5,7 @@ mod gradient_normalized_smoothness;
 mod hessian_spectrum;
 mod quantization_constraints;
 mod sgd_dynamical_stability;
+mod transformers_as_svm;
 
 /// What a board lends.
 const MEMORY_BYTES: usize = 40_000;
