@@ -10,6 +10,7 @@ pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod transformers_as_svm;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -64,6 +65,7 @@ pub const ALL: &[&dyn Experiment] = &[
     &gradient_normalized_smoothness::GradientNormalizedSmoothness,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
+    &transformers_as_svm::TransformersAsSvm,
     &sgd_dynamical_stability::SgdDynamicalStability,
 ];
 
