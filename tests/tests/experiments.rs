@@ -109,3 +109,27 @@ fn deep_conjugate_directions_reproduces() {
     }
     assert_eq!(failing(&findings), [""; 0]);
 }
+
+#[test]
+fn gradient_normalized_smoothness_reproduces() {
+    let experiment = experiments::find("gradient-normalized-smoothness").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    for check in &findings.checks {
+        println!("{}: {} ({})", check.name, check.measured, check.bound);
+    }
+    assert_eq!(failing(&findings), [""; 0]);
+}
+
+#[test]
+fn transformers_as_svm_reproduces() {
+    let experiment = experiments::find("transformers-as-svm").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    for check in &findings.checks {
+        println!("{}: {} ({})", check.name, check.measured, check.bound);
+    }
+    assert_eq!(failing(&findings), [""; 0]);
+}

@@ -64,8 +64,10 @@ macro_rules! endpoints {
 
 mod ad;
 mod application;
+mod attention;
 mod blas;
 mod convolution;
+mod descent;
 mod factor;
 mod hessian;
 mod incomplete_cholesky;
@@ -100,9 +102,11 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     quant::ENDPOINTS,
     quant_cell::ENDPOINTS,
     nn::ENDPOINTS,
+    attention::ENDPOINTS,
     convolution::ENDPOINTS,
     loss::ENDPOINTS,
     optim::ENDPOINTS,
+    descent::ENDPOINTS,
     schedule::ENDPOINTS,
     mpc::ENDPOINTS,
     sort::ENDPOINTS,

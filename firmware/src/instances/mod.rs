@@ -1,10 +1,12 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
 pub mod deep_conjugate_directions;
+pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 pub mod sketched_sqp;
+pub mod transformers_as_svm;
 
 use crate::{Call, CallError, Part};
 
@@ -24,8 +26,10 @@ pub struct Instance {
 pub const ALL: &[Instance] = &here([
     quantization_constraints::INSTANCE,
     sketched_sqp::INSTANCE,
+    gradient_normalized_smoothness::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
+    transformers_as_svm::INSTANCE,
     sgd_dynamical_stability::INSTANCE,
 ]);
 

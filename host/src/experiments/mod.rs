@@ -5,11 +5,13 @@
 
 pub mod deep_conjugate_directions;
 mod findings;
+pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 pub mod sketched_sqp;
+pub mod transformers_as_svm;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -62,8 +64,10 @@ pub struct Settings {
 pub const ALL: &[&dyn Experiment] = &[
     &quantization_constraints::QuantizationConstraints,
     &sketched_sqp::SketchedSqp,
+    &gradient_normalized_smoothness::GradientNormalizedSmoothness,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
+    &transformers_as_svm::TransformersAsSvm,
     &sgd_dynamical_stability::SgdDynamicalStability,
 ];
 

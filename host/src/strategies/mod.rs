@@ -3,8 +3,10 @@
 
 pub mod ad;
 pub mod application;
+pub mod attention;
 pub mod blas;
 pub mod convolution;
+pub mod descent;
 pub mod factor;
 pub mod hessian;
 pub mod krylov;
@@ -59,6 +61,12 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if kernel.starts_with("optim/sqp_") => {
             Family { arguments: sqp::arguments, cost_cases: sqp::cost_cases }
+        }
+        _ if attention::holds(kernel) => {
+            Family { arguments: attention::arguments, cost_cases: attention::cost_cases }
+        }
+        _ if descent::holds(kernel) => {
+            Family { arguments: descent::arguments, cost_cases: descent::cost_cases }
         }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },

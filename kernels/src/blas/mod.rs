@@ -30,6 +30,7 @@ mod dot;
 mod gemm;
 mod gemv;
 mod ger;
+mod gram;
 mod norm;
 mod scale;
 mod sum;
@@ -50,6 +51,7 @@ pub use symv::symv;
 pub use triangular::{Diagonal, solve_lower, solve_lower_transposed, solve_upper, solve_upper_transposed};
 
 pub(crate) use axpy::axpy_unchecked;
+pub(crate) use gram::weighted_gram;
 pub(crate) use triangular::{check_right_hand_sides, each, lower, lower_transposed};
 
 use crate::{Error, check_length};

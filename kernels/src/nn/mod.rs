@@ -11,10 +11,13 @@
 //! [`ScalarNetwork`] has two layers and one output; [`EmpiricalRisk`] is its loss on samples, with gradients and with
 //! Hessian and Gauss–Newton products written out.
 //!
+//! [`Attention`] is one layer of softmax attention with a fixed head, in the form whose gradient keeps its digits.
+//!
 //! On grids, channels of an [`Extent`] lie one after the other: [`Convolution`] with windows of 3×3 or 3×3×3
 //! cells, [`Pointwise`], [`average_pool2`], [`upsample2`], and [`DirectionUnet`], a network made of them.
 
 mod activation;
+mod attention;
 mod convolution;
 mod dense;
 mod diagonal_linear;
@@ -31,6 +34,7 @@ mod tiles;
 mod two_layer_relu;
 
 pub use activation::Activation;
+pub use attention::Attention;
 pub use convolution::Convolution;
 pub use dense::Dense;
 pub use diagonal_linear::DiagonalLinear;

@@ -3,15 +3,19 @@
 //! An [`Optimizer`] turns a gradient into a step: [`Sgd`] with or without momentum, [`Adam`] with or without
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
-//! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
-//! [`schedule`](crate::schedule). [`line_search`] finds step lengths along a
-//! direction of descent. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex quadratic programs,
-//! [`sqp`] smooth problems under equality constraints.
+//! [`normalized_step`] has a fixed length. [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning
+//! rates over time stand in [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of
+//! descent; [`descent`] minimizes smooth functions, with Hessians where they have them. [`mpc`] plans for a linear plant
+//! under constraints; [`qp`] solves convex quadratic programs, [`sqp`] smooth problems under equality constraints.
+//! [`NuclearSvm`] separates by a matrix of low rank.
 
 mod adam;
 mod clip;
+pub mod descent;
 pub mod line_search;
 pub mod mpc;
+mod normalized;
+mod nuclear_svm;
 mod projected;
 mod proximal;
 pub mod qp;
@@ -20,6 +24,8 @@ pub mod sqp;
 
 pub use adam::{Adam, AdamSettings};
 pub use clip::{clip_norm, clip_values};
+pub use normalized::normalized_step;
+pub use nuclear_svm::{NuclearSvm, NuclearSvmReport, NuclearSvmSettings, NuclearSvmStatus};
 pub use projected::{projected_step, stationarity};
 pub use proximal::proximal_step;
 pub use sgd::{Sgd, SgdSettings};

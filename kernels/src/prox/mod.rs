@@ -14,7 +14,9 @@
 //! | ‖(x₁, …)‖₂ ≤ x₀ | [`project_second_order_cone`] | |
 //! | aᵀx ≤ b, aᵀx = b | [`project_half_space`], [`project_hyperplane`] | |
 //! | Ax = b | [`AffineSet`] | m² + m numbers |
+//! | ΔᵢᵀWzᵢ ≥ 1, on a matrix W | [`OuterProductProjection`] | m + pq numbers |
 //! | the weights that quantize alike | [`quant_cell`] | |
+//! | the sum of a matrix's singular values | [`singular_soft_threshold`] | n² + mn numbers |
 //! | λ‖x‖₁, λ‖x‖₂ | [`soft_threshold`], [`block_soft_threshold`] | |
 //!
 //! What is not listed may follow by Moreau's identity x = prox_f(x) + prox_f*(x): the map of λ‖x‖_∞ is x
@@ -29,9 +31,11 @@ mod hyperplane;
 mod l1_ball;
 mod l2_ball;
 mod linf_ball;
+mod outer_products;
 pub mod quant_cell;
 mod second_order_cone;
 mod simplex;
+mod singular_soft_threshold;
 mod soft_threshold;
 mod topk_simplex;
 
@@ -42,8 +46,10 @@ pub use hyperplane::project_hyperplane;
 pub use l1_ball::project_l1_ball;
 pub use l2_ball::project_l2_ball;
 pub use linf_ball::project_linf_ball;
+pub use outer_products::{OuterProductProjection, OuterProducts, ProjectionReport, ProjectionStatus};
 pub use second_order_cone::project_second_order_cone;
 pub use simplex::project_simplex;
+pub use singular_soft_threshold::singular_soft_threshold;
 pub use soft_threshold::{block_soft_threshold, soft_threshold};
 pub use topk_simplex::project_topk_simplex;
 
