@@ -4,11 +4,13 @@
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
 //! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
-//! [`schedule`](crate::schedule). [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
+//! [`schedule`](crate::schedule). [`composite`] minimizes a sum of two convex functions, by ADMM, FISTA or PDHG.
+//! [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
 //! quadratic programs.
 
 mod adam;
 mod clip;
+pub mod composite;
 pub mod mpc;
 mod projected;
 mod proximal;
