@@ -94,3 +94,18 @@ fn deep_conjugate_directions_reproduces() {
     }
     assert_eq!(failing(&findings), [""; 0]);
 }
+
+#[test]
+fn convex_relu_reproduces() {
+    let experiment = experiments::find("convex-relu").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    for check in &findings.checks {
+        println!("{}: {} ({})", check.name, check.measured, check.bound);
+    }
+    assert_eq!(failing(&findings), [""; 0]);
+    // Not the threads but the seed decides.
+    let again = experiment.run(&Settings { threads: 1, ..SETTINGS }, &Progress::silent()).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), serde_json::to_string(&findings).unwrap());
+}

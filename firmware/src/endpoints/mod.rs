@@ -65,6 +65,7 @@ macro_rules! endpoints {
 mod ad;
 mod application;
 mod blas;
+mod composite;
 mod convolution;
 mod factor;
 mod hessian;
@@ -116,6 +117,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     risk::ENDPOINTS,
     pde::ENDPOINTS,
     qp::ENDPOINTS,
+    composite::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

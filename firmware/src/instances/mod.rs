@@ -1,5 +1,6 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod convex_relu;
 pub mod deep_conjugate_directions;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
@@ -24,6 +25,7 @@ pub const ALL: &[Instance] = &here([
     quantization_constraints::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
+    convex_relu::INSTANCE,
     sgd_dynamical_stability::INSTANCE,
 ]);
 

@@ -3,6 +3,7 @@
 //! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files
 //! and pages.
 
+pub mod convex_relu;
 pub mod deep_conjugate_directions;
 mod findings;
 pub mod hessian_spectrum;
@@ -62,6 +63,7 @@ pub const ALL: &[&dyn Experiment] = &[
     &quantization_constraints::QuantizationConstraints,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
+    &convex_relu::ConvexRelu,
     &sgd_dynamical_stability::SgdDynamicalStability,
 ];
 

@@ -11,6 +11,9 @@
 //! [`ScalarNetwork`] has two layers and one output; [`EmpiricalRisk`] is its loss on samples, with gradients and with
 //! Hessian and Gauss–Newton products written out.
 //!
+//! [`relu_patterns`] lists the gates of rectified units on given samples, over which training is convex
+//! ([`ConvexRelu`](crate::optim::composite::ConvexRelu)); [`recover_relu`] makes a [`TwoLayerRelu`] of what that finds.
+//!
 //! On grids, channels of an [`Extent`] lie one after the other: [`Convolution`] with windows of 3×3 or 3×3×3
 //! cells, [`Pointwise`], [`average_pool2`], [`upsample2`], and [`DirectionUnet`], a network made of them.
 
@@ -25,6 +28,8 @@ mod mlp;
 mod pointwise;
 mod pooling;
 mod products;
+mod recover_relu;
+mod relu_patterns;
 mod scalar_loss;
 mod scalar_network;
 mod tiles;
@@ -40,6 +45,8 @@ pub use extent::Extent;
 pub use mlp::Mlp;
 pub use pointwise::Pointwise;
 pub use pooling::{average_pool2, upsample2};
+pub use recover_relu::recover_relu;
+pub use relu_patterns::relu_patterns;
 pub use scalar_loss::ScalarLoss;
 pub use scalar_network::ScalarNetwork;
 pub use two_layer_relu::TwoLayerRelu;
