@@ -4,6 +4,7 @@
 //! epoch: batches in random order, gradients in parallel over the batch, any optimizer of the kernels under any
 //! schedule. Results do not depend on the number of threads.
 
+mod breast_cancer;
 mod export;
 mod gradient;
 mod guard;
@@ -12,6 +13,7 @@ mod scaling;
 mod table;
 mod trainer;
 
+pub use breast_cancer::BreastCancer;
 pub use export::rust_source;
 pub use gradient::{BatchGradient, Evaluation};
 pub use guard::Stability;
