@@ -98,7 +98,11 @@ pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<Optimum>
             GLOBAL,
             outcome.gap(),
             Bound::AtMost(1e-5),
-        ),
+        )
+        .remark(format!(
+            "after {} steps of ADMM; the blocks are within {:.1e} of their gates",
+            outcome.iterations, outcome.violation
+        )),
         Check::new(
             "the best descent above the least value, by the dual bound",
             GLOBAL,
