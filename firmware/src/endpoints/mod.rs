@@ -66,6 +66,7 @@ mod ad;
 mod application;
 mod attention;
 mod blas;
+mod composite;
 mod convolution;
 mod descent;
 mod factor;
@@ -122,6 +123,7 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     pde::ENDPOINTS,
     qp::ENDPOINTS,
     sqp::ENDPOINTS,
+    composite::ENDPOINTS,
     application::ENDPOINTS,
 ]);
 

@@ -1,5 +1,6 @@
 //! Board-sized problems, one a specification. They run anywhere; a board runs them over the wire.
 
+pub mod convex_relu;
 pub mod deep_conjugate_directions;
 pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;
@@ -30,6 +31,7 @@ pub const ALL: &[Instance] = &here([
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,
     transformers_as_svm::INSTANCE,
+    convex_relu::INSTANCE,
     sgd_dynamical_stability::INSTANCE,
 ]);
 

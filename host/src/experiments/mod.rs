@@ -3,6 +3,7 @@
 //! An experiment returns plain data ([`Findings`]): checks, tables, plots. The report turns them into files
 //! and pages.
 
+pub mod convex_relu;
 pub mod deep_conjugate_directions;
 mod findings;
 pub mod gradient_normalized_smoothness;
@@ -68,6 +69,7 @@ pub const ALL: &[&dyn Experiment] = &[
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,
     &transformers_as_svm::TransformersAsSvm,
+    &convex_relu::ConvexRelu,
     &sgd_dynamical_stability::SgdDynamicalStability,
 ];
 

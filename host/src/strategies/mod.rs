@@ -5,6 +5,7 @@ pub mod ad;
 pub mod application;
 pub mod attention;
 pub mod blas;
+pub mod composite;
 pub mod convolution;
 pub mod descent;
 pub mod factor;
@@ -52,6 +53,9 @@ fn family(kernel: &str) -> Option<Family> {
         }
         _ if hessian::holds(kernel) => {
             Family { arguments: hessian::arguments, cost_cases: hessian::cost_cases }
+        }
+        _ if composite::holds(kernel) => {
+            Family { arguments: composite::arguments, cost_cases: composite::cost_cases }
         }
         _ if convolution::holds(kernel) => {
             Family { arguments: convolution::arguments, cost_cases: convolution::cost_cases }

@@ -9,6 +9,7 @@
 //! | [`Stencil5`], [`Stencil7`] | −Δ on a rectangle or a box with Dirichlet boundary, nothing stored |
 //! | [`Diagonal`], [`Identity`] | what their names say; also preconditioners |
 //! | [`GaussNewton`] | a mean of rank-one matrices, such as the Hessian of least squares at a solution |
+//! | [`GatedRelu`], [`GatedMargins`] | rectified units with fixed gates, and how far inside the gates they are |
 //! | [`HessianDual`], [`HessianFd`] | the Hessian of a loss: exact by dual numbers, or by differences of gradients |
 //! | [`Sum`], [`Product`], [`Scaled`], [`Transposed`] | composed of others |
 //!
@@ -18,6 +19,7 @@ mod compose;
 mod csr;
 mod dense;
 mod diagonal;
+mod gated_relu;
 mod gauss_newton;
 mod hessian;
 mod stencil;
@@ -27,6 +29,8 @@ pub use compose::{Product, Scaled, Sum, Transposed};
 pub use csr::Csr;
 pub use dense::{Dense, FixedDense};
 pub use diagonal::{Diagonal, Identity};
+pub(crate) use gated_relu::features as gated_features;
+pub use gated_relu::{GatedMargins, GatedRelu};
 pub use gauss_newton::GaussNewton;
 pub use hessian::{HessianDual, HessianFd};
 pub(crate) use stencil::Grid;

@@ -13,6 +13,9 @@
 //!
 //! [`Attention`] is one layer of softmax attention with a fixed head, in the form whose gradient keeps its digits.
 //!
+//! [`relu_patterns`] lists the gates of rectified units on given samples, over which training is convex
+//! ([`ConvexRelu`](crate::optim::composite::ConvexRelu)); [`recover_relu`] makes a [`TwoLayerRelu`] of what that finds.
+//!
 //! On grids, channels of an [`Extent`] lie one after the other: [`Convolution`] with windows of 3×3 or 3×3×3
 //! cells, [`Pointwise`], [`average_pool2`], [`upsample2`], and [`DirectionUnet`], a network made of them.
 
@@ -28,6 +31,8 @@ mod mlp;
 mod pointwise;
 mod pooling;
 mod products;
+mod recover_relu;
+mod relu_patterns;
 mod scalar_loss;
 mod scalar_network;
 mod tiles;
@@ -44,6 +49,8 @@ pub use extent::Extent;
 pub use mlp::Mlp;
 pub use pointwise::Pointwise;
 pub use pooling::{average_pool2, upsample2};
+pub use recover_relu::recover_relu;
+pub use relu_patterns::relu_patterns;
 pub use scalar_loss::ScalarLoss;
 pub use scalar_network::ScalarNetwork;
 pub use two_layer_relu::TwoLayerRelu;

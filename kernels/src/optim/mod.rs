@@ -5,12 +5,14 @@
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
 //! [`normalized_step`] has a fixed length. [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning
 //! rates over time stand in [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of
-//! descent; [`descent`] minimizes smooth functions, with Hessians where they have them. [`mpc`] plans for a linear plant
+//! descent; [`descent`] minimizes smooth functions, with Hessians where they have them; [`composite`] a sum of two convex
+//! functions, by ADMM, FISTA or PDHG. [`mpc`] plans for a linear plant
 //! under constraints; [`qp`] solves convex quadratic programs, [`sqp`] smooth problems under equality constraints.
 //! [`NuclearSvm`] separates by a matrix of low rank.
 
 mod adam;
 mod clip;
+pub mod composite;
 pub mod descent;
 pub mod line_search;
 pub mod mpc;

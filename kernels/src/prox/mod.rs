@@ -17,7 +17,8 @@
 //! | ΔᵢᵀWzᵢ ≥ 1, on a matrix W | [`OuterProductProjection`] | m + pq numbers |
 //! | the weights that quantize alike | [`quant_cell`] | |
 //! | the sum of a matrix's singular values | [`singular_soft_threshold`] | n² + mn numbers |
-//! | λ‖x‖₁, λ‖x‖₂ | [`soft_threshold`], [`block_soft_threshold`] | |
+//! | ‖(x₁, …)‖_∞ ≤ x₀ ≤ cap | [`project_capped_linf_cone`] | n − 1 numbers |
+//! | λ‖x‖₁, λ‖x‖₂, λΣ‖xᵢ‖₂ of blocks | [`soft_threshold`], [`block_soft_threshold`], [`group_soft_threshold`] | |
 //!
 //! What is not listed may follow by Moreau's identity x = prox_f(x) + prox_f*(x): the map of λ‖x‖_∞ is x
 //! minus its projection onto the ℓ₁ ball of radius λ, that of a cone's polar is x minus the projection onto
@@ -31,6 +32,7 @@ mod hyperplane;
 mod l1_ball;
 mod l2_ball;
 mod linf_ball;
+mod linf_cone;
 mod outer_products;
 pub mod quant_cell;
 mod second_order_cone;
@@ -46,11 +48,12 @@ pub use hyperplane::project_hyperplane;
 pub use l1_ball::project_l1_ball;
 pub use l2_ball::project_l2_ball;
 pub use linf_ball::project_linf_ball;
+pub use linf_cone::project_capped_linf_cone;
 pub use outer_products::{OuterProductProjection, OuterProducts, ProjectionReport, ProjectionStatus};
 pub use second_order_cone::project_second_order_cone;
 pub use simplex::project_simplex;
 pub use singular_soft_threshold::singular_soft_threshold;
-pub use soft_threshold::{block_soft_threshold, soft_threshold};
+pub use soft_threshold::{block_soft_threshold, group_soft_threshold, soft_threshold};
 pub use topk_simplex::project_topk_simplex;
 
 use crate::{Error, Real};

@@ -9,6 +9,7 @@
 //! | all of a symmetric tridiagonal matrix | [`tridiagonal_eigen`] | in place |
 //! | all of a dense symmetric matrix, small | [`jacobi_eigen`] | in place, n² for vectors |
 //! | the same, large, without vectors | [`householder_tridiagonal`], [`tridiagonal_eigen`] | in place |
+//! | the norm of an operator, from below | [`operator_norm`] | m + 2n |
 //! | singular values of a dense matrix, with vectors | [`jacobi_svd`] | in place, n² for the right ones |
 //! | density of all eigenvalues of an operator | [`stochastic_quadrature`], [`gaussian_density`] | 4n + 3m |
 //! | how many stand apart from the bulk | [`gap_count`], [`bulk_statistics`] | none |
@@ -20,6 +21,7 @@ mod density;
 mod householder;
 mod jacobi;
 mod lanczos;
+mod operator_norm;
 mod outliers;
 mod power;
 mod ritz;
@@ -30,6 +32,7 @@ pub use density::{gaussian_density, stochastic_quadrature, stochastic_quadrature
 pub use householder::householder_tridiagonal;
 pub use jacobi::jacobi_eigen;
 pub use lanczos::{Lanczos, Reorthogonalization};
+pub use operator_norm::operator_norm;
 pub use outliers::{Bulk, Gap, bulk_statistics, gap_count};
 pub use power::{PowerIteration, PowerReport, PowerStatus, PowerStop, power_deflated};
 pub use ritz::{gauss_quadrature, ritz_pairs, ritz_values};

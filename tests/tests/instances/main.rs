@@ -1,5 +1,6 @@
 //! The board-sized instances, run in this process, against the ranges their specifications give.
 
+mod convex_relu;
 mod deep_conjugate_directions;
 mod gradient_normalized_smoothness;
 mod hessian_spectrum;

@@ -2,20 +2,20 @@ use crate::{Error, Real};
 
 /// Takes the first `length` entries off the memory that is left.
 #[inline]
-pub(super) fn take<'m, V>(rest: &mut &'m mut [V], length: usize) -> Option<&'m mut [V]> {
+pub(in crate::optim) fn take<'m, V>(rest: &mut &'m mut [V], length: usize) -> Option<&'m mut [V]> {
     let (taken, left) = core::mem::take(rest).split_at_mut_checked(length)?;
     *rest = left;
     Some(taken)
 }
 
 /// The error for memory that is too small.
-pub(super) fn shortage(required: usize, available: usize) -> Error {
+pub(in crate::optim) fn shortage(required: usize, available: usize) -> Error {
     Error::Capacity { what: "workspace", required, available }
 }
 
 /// Copies as many entries as both have.
 #[inline]
-pub(super) fn copy<T: Real>(from: &[T], to: &mut [T]) {
+pub(in crate::optim) fn copy<T: Real>(from: &[T], to: &mut [T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to = from;
     }

@@ -19,7 +19,7 @@ mod certificate;
 mod equilibrate;
 mod interior_point;
 mod kkt;
-mod memory;
+pub(super) mod memory;
 mod polish;
 mod problem;
 mod report;
