@@ -238,7 +238,7 @@ pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
             "worst-case accuracy at ε = 0.05: robust program less standard descent",
             ROBUST,
             shares[1][1] - shares[3][1],
-            Bound::AtLeast(f64::MIN_POSITIVE),
+            Bound::AtLeast(1e-9),
         ),
         Check::new(
             "worst hinge of the robust networks above what the program says",
