@@ -89,7 +89,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> LogisticRegression<'a, T, B> {
         let (weights, rest) = rest.split_at_mut_checked(samples).unwrap_or_default();
         blas::matvec(self.matrix, x, margins)?;
         for (margin, &label) in margins.iter_mut().zip(self.labels) {
-            *margin = *margin * label;
+            *margin *= label;
         }
         check_finite("margins", margins)?;
         Ok([margins, weights, rest.get_mut(..samples).unwrap_or_default()])

@@ -42,6 +42,14 @@ pub struct PowerResidual<T, R, B> {
     memory: B,
 }
 
+/// u and q at a point.
+struct Evaluated<'a, T, R> {
+    norm: T,
+    residuals: &'a mut R,
+    u: &'a [T],
+    q: &'a [T],
+}
+
 impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> PowerResidual<T, R, B> {
     /// The problem of these residuals and p, with m + n scalars lent.
     ///
@@ -70,14 +78,14 @@ impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> PowerResidual<T, R, B> {
         Ok(norm2(u))
     }
 
-    /// u(x) and q, with JᵀJ unless `gram` is empty; ‖u‖.
-    fn evaluate(&mut self, x: &[T], gram: &mut [T]) -> Result<(T, &mut R, &[T], &[T]), Error> {
+    /// u(x) and q, with JᵀJ unless `gram` is empty.
+    fn evaluate(&mut self, x: &[T], gram: &mut [T]) -> Result<Evaluated<'_, T, R>, Error> {
         let (m, n) = (self.residuals.rows(), self.residuals.columns());
         let (u, q) = self.memory.borrow_mut().split_at_mut_checked(m).unwrap_or_default();
         let q = q.get_mut(..n).unwrap_or_default();
         self.residuals.residuals(x, u)?;
         self.residuals.normal_equations(x, u, q, gram)?;
-        Ok((norm2(u), &mut self.residuals, u, q))
+        Ok(Evaluated { norm: norm2(u), residuals: &mut self.residuals, u, q })
     }
 }
 
@@ -89,7 +97,7 @@ impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> Objective<T> for PowerResidual
     fn value_gradient(&mut self, x: &[T], gradient: &mut [T]) -> Result<T, Error> {
         check_length("gradient", gradient.len(), self.residuals.columns())?;
         let power = self.power;
-        let (norm, _, _, q) = self.evaluate(x, &mut [])?;
+        let Evaluated { norm, q, .. } = self.evaluate(x, &mut [])?;
         let factor = norm.powf(power - T::from_u32(2));
         let value = factor * norm * norm / power;
         for (gradient, &q) in gradient.iter_mut().zip(q) {
@@ -109,7 +117,7 @@ impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> Objective<T> for PowerResidual
         let (kind, excess) = (self.hessian, self.power - T::from_u32(2));
         if kind == PowerHessian::Fisher {
             check_length("hessian", hessian.len(), n)?;
-            let (norm, _, _, q) = self.evaluate(x, &mut [])?;
+            let Evaluated { norm, q, .. } = self.evaluate(x, &mut [])?;
             let factor =
                 if norm > T::ZERO { excess.sqrt() * norm.powf(excess).sqrt() / norm } else { T::ZERO };
             for (out, &q) in hessian.iter_mut().zip(q) {
@@ -118,7 +126,7 @@ impl<T: Real, R: Residuals<T>, B: BorrowMut<[T]>> Objective<T> for PowerResidual
             return check_finite("hessian", hessian);
         }
         check_length("hessian", hessian.len(), n.saturating_mul(n))?;
-        let (norm, residuals, u, q) = self.evaluate(x, hessian)?;
+        let Evaluated { norm, residuals, u, q } = self.evaluate(x, hessian)?;
         if kind == PowerHessian::Exact {
             residuals.add_curvature(x, u, hessian)?;
         }

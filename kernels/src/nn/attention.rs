@@ -168,7 +168,7 @@ impl<'a, T: Real> Attention<'a, T> {
             let largest = s.get(chosen).copied().unwrap_or(T::ZERO);
             s.iter_mut().for_each(|s| *s = (*s - largest).exp());
             let norm = blas::sum(s);
-            s.iter_mut().for_each(|s| *s = *s / norm);
+            s.iter_mut().for_each(|s| *s /= norm);
             let scores = x.chunks_exact(d).map(|x| dot_unchecked(x, self.head));
             let output = s.iter().zip(scores.clone()).fold(T::ZERO, |sum, (&s, score)| sum + s * score);
             let (value, derivative) = logistic(label * output)?;

@@ -179,8 +179,8 @@ impl<T: Real, B: BorrowMut<[T]>> OuterProductProjection<T, B> {
             let size = dot_unchecked(left, left) * dot_unchecked(right, right);
             let wanted = (T::ONE - form(w, left, right)) / size;
             let move_by = wanted.maximum(-*multiplier);
-            check_finite("multiplier", &[move_by])?;
             *multiplier += move_by;
+            check_finite("multiplier", &[move_by, *multiplier])?;
             change = change.maximum(move_by.abs());
             ger(move_by, left, right, w)?;
         }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use quern_firmware::generators::unit_vectors;
+use quern_kernels::Error;
 use quern_kernels::nn::Attention;
 use quern_kernels::optim::{NuclearSvm, NuclearSvmSettings, NuclearSvmStatus};
 use quern_kernels::prox::{OuterProductProjection, OuterProducts, ProjectionStatus};
@@ -68,7 +69,11 @@ impl Machines {
         let constraints = OuterProducts::new(&left, &right, d, d)?;
         let memory = vec![0.0; OuterProductProjection::scalars(count, d, d)];
         let mut projection = OuterProductProjection::new(memory);
-        let report = projection.solve(&constraints, None, 1e-12, 20_000)?;
+        let report = match projection.solve(&constraints, None, 1e-12, 20_000) {
+            // Two equal tokens.
+            Err(Error::Infeasible { .. }) => return Ok(None),
+            report => report?,
+        };
         let met = report.status == ProjectionStatus::Converged
             || (report.status == ProjectionStatus::MaxSweeps && report.violation <= 1e-6);
         if !met {

@@ -140,7 +140,7 @@ impl<T: Real, B: BorrowMut<[T]>> CubicNewton<T, B> {
         let n = problem.variables();
         crate::check_length("variables", n, self.size)?;
         metric.check(n)?;
-        if !(self.state.gradient_norm > T::ZERO) {
+        if self.state.gradient_norm <= T::ZERO {
             return Ok(Step::Stationary);
         }
         if self.state.rejected >= self.settings.max_trials {
@@ -186,7 +186,7 @@ impl<T: Real, B: BorrowMut<[T]>> CubicNewton<T, B> {
     }
 
     fn reject(&mut self) -> Step {
-        self.constant = self.constant + self.constant;
+        self.constant = (self.constant + self.constant).minimum(T::MAX * T::EPSILON);
         self.state.reject(self.settings.max_trials)
     }
 

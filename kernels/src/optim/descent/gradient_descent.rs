@@ -126,7 +126,7 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         let n = problem.variables();
         crate::check_length("variables", n, self.size)?;
         metric.check(n)?;
-        if !(self.state.gradient_norm > T::ZERO) {
+        if self.state.gradient_norm <= T::ZERO {
             return Ok(Step::Stationary);
         }
         let norm = self.state.gradient_norm;

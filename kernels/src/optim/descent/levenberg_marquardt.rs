@@ -179,7 +179,7 @@ impl<T: Real, B: BorrowMut<[T]>> LevenbergMarquardt<T, B> {
     pub fn step(&mut self, problem: &mut (impl Residuals<T> + ?Sized)) -> Result<Step, Error> {
         check_length("residuals", problem.rows(), self.rows)?;
         check_length("variables", problem.columns(), self.size)?;
-        if !(self.state.gradient_norm > T::ZERO) {
+        if self.state.gradient_norm <= T::ZERO {
             return Ok(Step::Stationary);
         }
         if self.state.rejected >= self.settings.max_trials {
@@ -199,7 +199,7 @@ impl<T: Real, B: BorrowMut<[T]>> LevenbergMarquardt<T, B> {
         }
         let promised = promised * T::from_f64(0.5);
         let fall = self.state.value - value;
-        if !(fall > T::ZERO) {
+        if fall <= T::ZERO {
             return Ok(self.reject());
         }
         // Of equal lengths; back again if the new point has no normal equations.

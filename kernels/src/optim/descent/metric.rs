@@ -89,7 +89,7 @@ impl<'a, T: Real> Metric<'a, T> {
             Kind::Identity => {}
             Kind::Diagonal(entries) => {
                 for (raised, &entry) in raised.iter_mut().zip(entries.iter()) {
-                    *raised = *raised / entry;
+                    *raised /= entry;
                 }
             }
             Kind::Dense { factors, .. } => {

@@ -95,7 +95,7 @@ impl<T: Real> RegularizedNewtonSettings<T> {
         if !(self.shrink > T::ZERO && self.shrink < T::ONE) {
             return Err(Error::Setting { name: "shrink", expected: "between 0 and 1" });
         }
-        if !(self.smallest_radius <= self.largest_radius) {
+        if self.smallest_radius > self.largest_radius {
             return Err(Error::Setting { name: "largest_radius", expected: "at least smallest_radius" });
         }
         if self.max_trials == 0 {
@@ -207,7 +207,7 @@ impl<T: Real, B: BorrowMut<[T]>> RegularizedNewton<T, B> {
         let n = problem.variables();
         crate::check_length("variables", n, self.size)?;
         metric.check(n)?;
-        if !(self.state.gradient_norm > T::ZERO) {
+        if self.state.gradient_norm <= T::ZERO {
             return Ok(Step::Stationary);
         }
         if self.state.rejected >= self.settings.max_trials {
@@ -274,7 +274,7 @@ impl<T: Real, B: BorrowMut<[T]>> RegularizedNewton<T, B> {
     }
 
     fn reject(&mut self) -> Step {
-        self.radius = self.radius * self.settings.shrink;
+        self.radius *= self.settings.shrink;
         self.state.reject(self.settings.max_trials)
     }
 
