@@ -58,7 +58,7 @@ fn what_is_not_solved_fails() {
     let results = document["results"].as_array().unwrap();
     let unsolved: Vec<_> =
         results.iter().filter(|result| result["status"] != "solved").map(|result| &result["name"]).collect();
-    assert_eq!((results.len(), unsolved), (32, vec!["HS61"]));
+    assert_eq!((results.len(), unsolved.len(), unsolved[0].as_str()), (32, 1, Some("HS61")));
 }
 
 #[test]

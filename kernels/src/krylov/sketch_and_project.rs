@@ -207,7 +207,10 @@ impl<T: Real, B: BorrowMut<[T]>> SketchAndProject<T, B> {
         let target = stop.target(self.right_hand_side_norm);
         let mut iterations = 0;
         let mut status = Status::MaxIterations;
-        while !(self.residual_norm <= target) && iterations < stop.max_iterations {
+        loop {
+            if self.residual_norm <= target || iterations >= stop.max_iterations {
+                break;
+            }
             if self.step(problem, generator) == Step::Breakdown {
                 status = Status::Breakdown;
                 break;

@@ -15,7 +15,7 @@ fn answers_with_the_outcome() {
     let (reports, digest) = run::<f32>(SEED);
     assert_eq!(result.hash, format!("{digest:016x}"));
     assert_eq!(result.values["solved"], 6);
-    for (name, report) in NAMES.iter().zip(&reports) {
+    for (name, report) in NAMES.into_iter().zip(&reports) {
         assert_eq!(result.values[name][0], report.iterations as f64, "{name}");
     }
     let small = instances::run(&mut Native::new(4_000, 1_000), "sketched-sqp").unwrap();

@@ -95,10 +95,10 @@ pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
     let entrants = entrants();
     let seeds = if bench.full() { 5 } else { 1 };
     let mut tasks = Vec::new();
-    for entrant in 0..entrants.len() {
+    for (entrant, named) in entrants.iter().enumerate() {
         for (program, test) in TEST_PROGRAMS.iter().enumerate() {
-            let slow = ["HS46", "HS49"].contains(&test.name) && entrants[entrant].random;
-            let count = match (entrants[entrant].random, slow, bench.full()) {
+            let slow = ["HS46", "HS49"].contains(&test.name) && named.random;
+            let count = match (named.random, slow, bench.full()) {
                 (false, ..) | (true, true, true) => 1,
                 (true, true, false) => 0,
                 (true, false, _) => seeds,

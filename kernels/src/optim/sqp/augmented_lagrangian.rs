@@ -55,7 +55,7 @@ impl<T: Real> AugmentedLagrangianSettings<T> {
         if !(self.penalty_growth >= T::ONE && self.penalty_growth <= T::from_f64(1e3)) {
             return Err(Error::Setting { name: "penalty_growth", expected: "from 1 to 1000" });
         }
-        if !(self.inner_decay <= T::ONE) {
+        if self.inner_decay > T::ONE {
             return Err(Error::Setting { name: "inner_decay", expected: "at most 1" });
         }
         Ok(())
@@ -229,7 +229,8 @@ impl<T: Real, B: BorrowMut<[T]>> AugmentedLagrangian<T, B> {
             }
             shift = if tries == 0 { T::from_f64(1e-3) * norm2(hessian) } else { T::from_f64(10.0) * shift };
             tries += 1;
-            if tries > MAX_SHIFTS || !(shift > T::ZERO) {
+            let usable = shift > T::ZERO && shift.is_finite();
+            if tries > MAX_SHIFTS || !usable {
                 return Ok(Step::Stopped(Status::Breakdown));
             }
         };

@@ -77,7 +77,7 @@ impl<T: Real> ExactPenaltySettings<T> {
         if !(self.penalty_growth > T::ONE && self.penalty_growth <= T::from_f64(1e3)) {
             return Err(Error::Setting { name: "penalty_growth", expected: "above 1 and at most 1000" });
         }
-        if !(self.sufficient_decrease < T::from_f64(0.5)) {
+        if self.sufficient_decrease >= T::from_f64(0.5) {
             return Err(Error::Setting {
                 name: "sufficient_decrease",
                 expected: "a number between 0 and 1/2",
@@ -232,7 +232,8 @@ impl<T: Real, B: BorrowMut<[T]>> ExactPenaltySqp<T, B> {
         }
         iterate.evaluate_hessian(problem, None)?;
         let rank = iterate.jacobian_rank(parts.null)?;
-        if !(rank >= settings.rank_threshold) {
+        let independent = rank >= settings.rank_threshold;
+        if !independent {
             return Ok(Step::Stopped(Status::SingularJacobian));
         }
         let (threshold, margin) = (settings.curvature_threshold, settings.curvature_margin);
@@ -258,7 +259,10 @@ impl<T: Real, B: BorrowMut<[T]>> ExactPenaltySqp<T, B> {
         let mut rounds = 0;
         let slope = loop {
             let mut norm = residual(gmres.solution(), parts.residual);
-            while budget > 0 && !stuck && !(norm <= self.accuracy * size) {
+            while budget > 0 && !stuck {
+                if norm <= self.accuracy * size {
+                    break;
+                }
                 let before = gmres.residual_norm();
                 for _ in 0..RESTART {
                     self.counts.inner = self.counts.inner.saturating_add(1);
@@ -266,7 +270,8 @@ impl<T: Real, B: BorrowMut<[T]>> ExactPenaltySqp<T, B> {
                 }
                 budget -= 1;
                 // A cycle that gains nothing is followed by others that do not.
-                stuck |= !(gmres.residual_norm() < before);
+                let gained = gmres.residual_norm() < before;
+                stuck |= !gained;
                 norm = residual(gmres.solution(), parts.residual);
             }
             if stuck {

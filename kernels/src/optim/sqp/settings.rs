@@ -89,13 +89,13 @@ impl<T: Real> SketchedSqpSettings<T> {
         check_positive("rank_threshold", self.rank_threshold)?;
         check_positive("tolerance", self.tolerance)?;
         check_positive("sufficient_decrease", self.sufficient_decrease)?;
-        if !(self.forcing_decay <= T::ONE) {
+        if self.forcing_decay > T::ONE {
             return Err(Error::Setting { name: "forcing_decay", expected: "at most 1" });
         }
         if !(self.penalty_growth > T::ONE && self.penalty_growth <= T::from_f64(1e3)) {
             return Err(Error::Setting { name: "penalty_growth", expected: "above 1 and at most 1000" });
         }
-        if !(self.sufficient_decrease < T::from_f64(0.5)) {
+        if self.sufficient_decrease >= T::from_f64(0.5) {
             return Err(Error::Setting {
                 name: "sufficient_decrease",
                 expected: "a number between 0 and 1/2",

@@ -201,7 +201,8 @@ impl<T: Real, B: BorrowMut<[T]>> SketchedSqp<T, B> {
         }
         iterate.evaluate_hessian(problem, None)?;
         let rank = iterate.jacobian_rank(parts.scratch)?;
-        if !(rank >= settings.rank_threshold) {
+        let independent = rank >= settings.rank_threshold;
+        if !independent {
             return Ok(Step::Stopped(Status::SingularJacobian));
         }
         let shift = iterate.hessian_shift(
