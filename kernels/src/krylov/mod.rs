@@ -44,3 +44,5 @@ pub use minres::Minres;
 pub use preconditioned_cg::PreconditionedCg;
 pub use report::{Report, Status, Step, Stop};
 pub use system::{LinearSystem, PreconditionedSystem};
+
+pub(crate) use direction_ring::newest_first;

@@ -4,7 +4,8 @@
 //! decoupled weight decay. [`projected_step`] confines any of them to a box; [`stationarity`] certifies how
 //! far a point of the box is from a minimum over it. [`proximal_step`] adds λ‖w‖₁ to what is minimized.
 //! [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning rates over time stand in
-//! [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of descent. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
+//! [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of descent, [`quasi_newton`] the
+//! directions for many smooth variables. [`mpc`] plans for a linear plant under constraints; [`qp`] solves convex
 //! quadratic programs.
 
 mod adam;
@@ -14,6 +15,7 @@ pub mod mpc;
 mod projected;
 mod proximal;
 pub mod qp;
+pub mod quasi_newton;
 mod sgd;
 
 pub use adam::{Adam, AdamSettings};
