@@ -81,6 +81,7 @@ mod prox;
 mod qp;
 mod quant;
 mod quant_cell;
+mod quasi_newton;
 mod random;
 mod real;
 mod risk;
@@ -88,6 +89,7 @@ mod schedule;
 mod sort;
 mod spectrum;
 mod stability;
+mod transport;
 
 /// Every family's table. The first is in every part.
 const FAMILIES: &[&[&[Endpoint]]] = &here([
@@ -117,6 +119,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     pde::ENDPOINTS,
     qp::ENDPOINTS,
     application::ENDPOINTS,
+    quasi_newton::ENDPOINTS,
+    transport::ENDPOINTS,
 ]);
 
 /// The tables of this image's part; the others are empty, so that their kernels are not linked.
