@@ -4,6 +4,7 @@ pub mod deep_conjugate_directions;
 pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod sparse_ot;
 
 use crate::{Call, CallError, Part};
 
@@ -21,6 +22,7 @@ pub struct Instance {
 
 /// Every instance, in the order of the specifications.
 pub const ALL: &[Instance] = &here([
+    sparse_ot::INSTANCE,
     quantization_constraints::INSTANCE,
     hessian_spectrum::INSTANCE,
     deep_conjugate_directions::INSTANCE,

@@ -2,6 +2,7 @@
 
 mod linear;
 mod qp;
+mod transport;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,8 @@ Examples:
   quern solve cg --matrix bcsstk15.mtx --preconditioner ic0
   quern solve gmres --matrix A.mtx --rhs b.npy --tolerance 1e-10 --out x.npy --history h.csv
   quern solve lsqr --matrix illc1033.mtx --rhs illc1033_rhs.mtx --json
-  quern solve qp --problem p.npz --tolerance 1e-6 --out x.npy"
+  quern solve qp --problem p.npz --tolerance 1e-6 --out x.npy
+  quern solve transport --cost C.npy --method sparse --k 2 --json"
 )]
 pub(crate) struct Solve {
     #[command(subcommand)]
@@ -36,12 +38,14 @@ pub(crate) struct Solve {
 #[derive(Subcommand)]
 enum What {
     Qp(qp::Qp),
+    Transport(transport::Transport),
 }
 
 impl Solve {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.what {
             Some(What::Qp(qp)) => qp.run(),
+            Some(What::Transport(transport)) => transport.run(),
             None => self.linear.context("expected a method")?.run(),
         }
     }
