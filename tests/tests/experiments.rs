@@ -63,6 +63,16 @@ fn sgd_dynamical_stability_reproduces() {
 }
 
 #[test]
+fn sparse_ot_reproduces() {
+    let experiment = experiments::find("sparse-ot").unwrap();
+    let findings = experiment.run(&SETTINGS, &Progress::silent()).unwrap();
+    well_formed(&findings);
+    assert!(findings.checks.iter().all(|check| experiment.claims().contains(&check.claim.as_str())));
+    println!("{:#?}\n{:#?}", findings.checks, findings.tables);
+    assert_eq!(failing(&findings), [""; 0]);
+}
+
+#[test]
 fn the_demonstration_learns_and_keeps_its_bytes() {
     let findings = quantization_constraints::demo(&SETTINGS, &Progress::silent()).unwrap();
     well_formed(&findings);

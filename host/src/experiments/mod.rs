@@ -9,6 +9,7 @@ pub mod hessian_spectrum;
 mod progress;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
+pub mod sparse_ot;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 pub use progress::{Progress, Update};
@@ -59,6 +60,7 @@ pub struct Settings {
 
 /// Every experiment, in the order of the specifications.
 pub const ALL: &[&dyn Experiment] = &[
+    &sparse_ot::SparseOt,
     &quantization_constraints::QuantizationConstraints,
     &hessian_spectrum::HessianSpectrum,
     &deep_conjugate_directions::DeepConjugateDirections,

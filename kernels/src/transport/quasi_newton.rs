@@ -160,6 +160,11 @@ impl<T: Real, B: BorrowMut<[T]>, M: BorrowMut<[T]>, I: BorrowMut<[u32]>> QuasiNe
         -self.lbfgs.value()
     }
 
+    /// T1 − a.
+    pub fn gradient(&self) -> &[T] {
+        self.lbfgs.gradient()
+    }
+
     /// ‖a − T1‖₁.
     pub fn row_error(&self) -> T {
         self.row_error

@@ -191,7 +191,7 @@ impl Transport {
         let mut b = uniform(&self.b, n, "columns")?;
         let (mass, other) = (a.iter().sum::<f64>(), b.iter().sum::<f64>());
         // Single precision is enough to be equal.
-        if !((mass - other).abs() <= 1e-6 * mass) {
+        if (mass - other).abs() > 1e-6 * mass || !mass.is_finite() {
             let name = |path: &Option<PathBuf>| {
                 path.as_deref().map_or("uniform weights".into(), |path: &Path| path.display().to_string())
             };
@@ -200,8 +200,8 @@ impl Transport {
         b.iter_mut().for_each(|b| *b *= mass / other);
         let kept = |masses: &[f64]| (0..masses.len()).filter(|&i| masses[i] > 0.0).collect::<Vec<_>>();
         let (rows, columns) = (kept(&a), kept(&b));
-        let cost = columns.iter().flat_map(|&j| rows.iter().map(move |&i| (i, j)));
-        let cost = cost.map(|(i, j)| cost[i * n + j]).collect();
+        let places = columns.iter().flat_map(|&j| rows.iter().map(move |&i| i * n + j));
+        let cost = places.map(|place| cost[place]).collect();
         let a = rows.iter().map(|&i| a[i]).collect();
         let b = columns.iter().map(|&j| b[j]).collect();
         Ok(Data { shape: [m, n], rows, columns, a, b, cost })
