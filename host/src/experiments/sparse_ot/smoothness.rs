@@ -124,13 +124,11 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
                     ratio,
                     Bound::AtLeast(5.0),
                 );
-                findings.checks.push(match few {
-                    Some(_) => check,
-                    None => check.remark(format!(
-                        "k = 16 never comes to 1e-2: it stops after {} evaluations, of {EVALUATIONS} counted here",
-                        solved[4].trace.last().map_or(0, |point| point.evaluations)
-                    )),
-                });
+                let last = solved[4].trace.last().map_or(0, |point| point.evaluations);
+                findings.checks.push(check.remark(match few {
+                    Some(few) => format!("{few} evaluations against {all}"),
+                    None => format!("k = 16 never comes to 1e-2: it stops after {last} evaluations, of {EVALUATIONS} counted"),
+                }));
             }
         }
     }
