@@ -10,7 +10,7 @@
 //! 3. [`krylov`] iterative linear solvers · [`spectrum`] eigenvalues · [`prox`] projections and proximal maps
 //!    · [`quant`] quantizers
 //! 4. [`optim`] gradient methods · [`schedule`] learning rates over time · [`stability`] of stochastic gradient
-//!    descent · [`nn`] layers · [`loss`] losses
+//!    descent · [`transport`] optimal transport · [`nn`] layers · [`loss`] losses
 //! 5. [`pde`] discrete differential equations
 //!
 //! # Contract
@@ -47,6 +47,7 @@ pub mod sort;
 pub mod space;
 pub mod spectrum;
 pub mod stability;
+pub mod transport;
 
 pub use error::{Error, check_finite, check_length};
 pub use real::Real;

@@ -84,6 +84,7 @@ mod prox;
 mod qp;
 mod quant;
 mod quant_cell;
+mod quasi_newton;
 mod random;
 mod real;
 mod risk;
@@ -92,6 +93,7 @@ mod sort;
 mod spectrum;
 mod sqp;
 mod stability;
+mod transport;
 
 /// Every family's table. The first is in every part.
 const FAMILIES: &[&[&[Endpoint]]] = &here([
@@ -125,6 +127,8 @@ const FAMILIES: &[&[&[Endpoint]]] = &here([
     sqp::ENDPOINTS,
     composite::ENDPOINTS,
     application::ENDPOINTS,
+    quasi_newton::ENDPOINTS,
+    transport::ENDPOINTS,
 ]);
 
 /// The tables of this image's part; the others are empty, so that their kernels are not linked.

@@ -1,5 +1,6 @@
 //! Projections and proximal maps: x comes first, the answer is x in its new place.
 
+use crate::link::Value;
 use crate::{Call, CallError, Scalar};
 use quern_kernels::prox::{self, AffineSet};
 use quern_kernels::{Error, check_length};
@@ -13,6 +14,7 @@ endpoints! {
     "prox/linf_ball" => linf_ball;
     "prox/simplex" => simplex;
     "prox/topk_simplex" => topk_simplex;
+    "prox/sparse_simplex" => sparse_simplex;
     "prox/second_order_cone" => second_order_cone;
     "prox/half_space" => half_space;
     "prox/hyperplane" => hyperplane;
@@ -88,6 +90,17 @@ fn topk_simplex<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     let indices = call.lend::<u32>(k.min(x.len()))?;
     call.measure(|| prox::project_topk_simplex(x, k, total, indices))?;
     call.answer_vector(x)
+}
+
+/// v, total, k → the indices of the entries that may not be zero, the entries.
+fn sparse_simplex<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
+    let v = call.vector::<T>()?;
+    let total = call.scalar::<T>()?;
+    let k = call.size()?.min(v.len());
+    let (indices, entries) = (call.lend::<u32>(k)?, call.lend::<T>(k)?);
+    call.measure(|| prox::sparse_simplex(v, total, indices, entries))?;
+    call.answer(Value::Indices(bytemuck::cast_slice(indices)))?;
+    call.answer_vector(entries)
 }
 
 /// x → x.

@@ -7,6 +7,7 @@ pub mod hessian_spectrum;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 pub mod sketched_sqp;
+pub mod sparse_ot;
 pub mod transformers_as_svm;
 
 use crate::{Call, CallError, Part};
@@ -25,6 +26,7 @@ pub struct Instance {
 
 /// Every instance, in the order of the specifications.
 pub const ALL: &[Instance] = &here([
+    sparse_ot::INSTANCE,
     quantization_constraints::INSTANCE,
     sketched_sqp::INSTANCE,
     gradient_normalized_smoothness::INSTANCE,

@@ -12,6 +12,7 @@ mod progress;
 pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 pub mod sketched_sqp;
+pub mod sparse_ot;
 pub mod transformers_as_svm;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
@@ -63,6 +64,7 @@ pub struct Settings {
 
 /// Every experiment, in the order of the specifications.
 pub const ALL: &[&dyn Experiment] = &[
+    &sparse_ot::SparseOt,
     &quantization_constraints::QuantizationConstraints,
     &sketched_sqp::SketchedSqp,
     &gradient_normalized_smoothness::GradientNormalizedSmoothness,

@@ -22,6 +22,7 @@ pub mod prox;
 pub mod qp;
 pub mod quant;
 pub mod quant_cell;
+pub mod quasi_newton;
 pub mod random;
 pub mod real;
 pub mod risk;
@@ -30,6 +31,7 @@ pub mod sort;
 pub mod spectrum;
 pub mod sqp;
 pub mod stability;
+pub mod transport;
 
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -72,6 +74,9 @@ fn family(kernel: &str) -> Option<Family> {
         _ if descent::holds(kernel) => {
             Family { arguments: descent::arguments, cost_cases: descent::cost_cases }
         }
+        _ if quasi_newton::holds(kernel) => {
+            Family { arguments: quasi_newton::arguments, cost_cases: quasi_newton::cost_cases }
+        }
         "link" => Family { arguments: link::arguments, cost_cases: link::cost_cases },
         "blas" => Family { arguments: blas::arguments, cost_cases: blas::cost_cases },
         "factor" => Family { arguments: factor::arguments, cost_cases: factor::cost_cases },
@@ -93,6 +98,7 @@ fn family(kernel: &str) -> Option<Family> {
         "spectrum" => Family { arguments: spectrum::arguments, cost_cases: spectrum::cost_cases },
         "risk" => Family { arguments: risk::arguments, cost_cases: risk::cost_cases },
         "pde" => Family { arguments: pde::arguments, cost_cases: pde::cost_cases },
+        "transport" => Family { arguments: transport::arguments, cost_cases: transport::cost_cases },
         "application" => Family { arguments: application::arguments, cost_cases: application::cost_cases },
         _ => return None,
     })

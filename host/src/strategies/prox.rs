@@ -111,9 +111,13 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 .prop_map(|(x, radius)| vec![numbers.vector(x), numbers.scalar(radius)])
                 .boxed()
         }
-        "topk_simplex" => (spoiled(vector(0..=longest)), any_radius(), 0..=longest as i64 + 2)
-            .prop_map(|(x, total, k)| vec![numbers.vector(x), numbers.scalar(total), Argument::Integer(k)])
-            .boxed(),
+        "topk_simplex" | "sparse_simplex" => {
+            (spoiled(vector(0..=longest)), any_radius(), 0..=longest as i64 + 2)
+                .prop_map(|(x, total, k)| {
+                    vec![numbers.vector(x), numbers.scalar(total), Argument::Integer(k)]
+                })
+                .boxed()
+        }
         "second_order_cone" => spoiled(vector(0..=longest)).prop_map(|x| vec![numbers.vector(x)]).boxed(),
         "half_space" | "hyperplane" => plane(longest)
             .prop_flat_map(|(x, normal, offset)| (spoiled(Just(x)), Just(normal), Just(offset)))
@@ -142,7 +146,9 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
         Some("l1_ball" | "l2_ball" | "linf_ball" | "simplex" | "soft_threshold" | "block_soft_threshold") => {
             ("64", vec![vector(64), numbers.scalar(0.5)])
         }
-        Some("topk_simplex") => ("8 of 64", vec![vector(64), numbers.scalar(1.0), Argument::Integer(8)]),
+        Some("topk_simplex" | "sparse_simplex") => {
+            ("8 of 64", vec![vector(64), numbers.scalar(1.0), Argument::Integer(8)])
+        }
         Some("second_order_cone") => ("64", vec![vector(64)]),
         Some("half_space" | "hyperplane") => ("64", vec![vector(64), vector(64), numbers.scalar(0.5)]),
         // Rows that are independent: the identity beside something.

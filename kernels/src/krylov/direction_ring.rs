@@ -47,14 +47,14 @@ impl<T: Real, S: Space<T>> Previous<'_, T, S> {
     }
 }
 
-/// The stored triples p, Ap, ⟨p, Ap⟩: a ring, `next` being the oldest once it is full.
-pub(super) fn newest_first<'a, T: Real>(
+/// The stored triples p, Ap, ⟨p, Ap⟩ (or s, y, sᵀy of a quasi-Newton method): a ring, `next` being the oldest once it is full.
+pub(crate) fn newest_first<'a, T: Real>(
     pairs: &'a [T],
     curvatures: &'a [T],
     n: usize,
     stored: usize,
     next: usize,
-) -> impl Iterator<Item = (&'a [T], &'a [T], T)> + use<'a, T> {
+) -> impl DoubleEndedIterator<Item = (&'a [T], &'a [T], T)> + use<'a, T> {
     let of_size = n.saturating_mul(2).max(1);
     let triples = move |first: usize, end: usize| {
         let curvatures = curvatures.get(first..end).unwrap_or_default();

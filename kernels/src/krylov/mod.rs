@@ -47,3 +47,5 @@ pub use preconditioned_cg::PreconditionedCg;
 pub use report::{Report, Status, Step, Stop};
 pub use sketch_and_project::{Sketch, SketchAndProject};
 pub use system::{LinearSystem, PreconditionedSystem};
+
+pub(crate) use direction_ring::newest_first;

@@ -6,8 +6,8 @@
 //! [`normalized_step`] has a fixed length. [`clip_norm`] and [`clip_values`] shorten a gradient before the step; learning
 //! rates over time stand in [`schedule`](crate::schedule). [`line_search`] finds step lengths along a direction of
 //! descent; [`descent`] minimizes smooth functions, with Hessians where they have them; [`composite`] a sum of two convex
-//! functions, by ADMM, FISTA or PDHG. [`mpc`] plans for a linear plant
-//! under constraints; [`qp`] solves convex quadratic programs, [`sqp`] smooth problems under equality constraints.
+//! functions, by ADMM, FISTA or PDHG; [`quasi_newton`] finds directions for many smooth variables. [`mpc`] plans for a
+//! linear plant under constraints; [`qp`] solves convex quadratic programs, [`sqp`] smooth problems under equality constraints.
 //! [`NuclearSvm`] separates by a matrix of low rank.
 
 mod adam;
@@ -21,6 +21,7 @@ mod nuclear_svm;
 mod projected;
 mod proximal;
 pub mod qp;
+pub mod quasi_newton;
 mod sgd;
 pub mod sqp;
 

@@ -61,7 +61,7 @@ pub fn stationarity<T: Real>(parameters: &[T], gradient: &[T], lower: &[T], uppe
     Ok(largest)
 }
 
-fn check_box<T: Real>(parameters: &[T], lower: &[T], upper: &[T]) -> Result<(), Error> {
+pub(super) fn check_box<T: Real>(parameters: &[T], lower: &[T], upper: &[T]) -> Result<(), Error> {
     check_length("lower", lower.len(), parameters.len())?;
     check_length("upper", upper.len(), parameters.len())?;
     // NaN fails the comparison as well.

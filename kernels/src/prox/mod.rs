@@ -11,6 +11,7 @@
 //! | ‖x‖₁ ≤ r, ‖x‖₂ ≤ r, ‖x‖_∞ ≤ r | [`project_l1_ball`], [`project_l2_ball`], [`project_linf_ball`] | |
 //! | x ≥ 0, Σx = s | [`project_simplex`] | |
 //! | the same with at most k entries that are not zero | [`project_topk_simplex`] | k indices |
+//! | that one by its indices and values | [`sparse_simplex`] | |
 //! | ‖(x₁, …)‖₂ ≤ x₀ | [`project_second_order_cone`] | |
 //! | aᵀx ≤ b, aᵀx = b | [`project_half_space`], [`project_hyperplane`] | |
 //! | Ax = b | [`AffineSet`] | m² + m numbers |
@@ -39,6 +40,7 @@ mod second_order_cone;
 mod simplex;
 mod singular_soft_threshold;
 mod soft_threshold;
+mod sparse_simplex;
 mod topk_simplex;
 
 pub use affine_set::AffineSet;
@@ -54,7 +56,10 @@ pub use second_order_cone::project_second_order_cone;
 pub use simplex::project_simplex;
 pub use singular_soft_threshold::singular_soft_threshold;
 pub use soft_threshold::{block_soft_threshold, group_soft_threshold, soft_threshold};
+pub use sparse_simplex::sparse_simplex;
 pub use topk_simplex::project_topk_simplex;
+
+pub(crate) use simplex::threshold;
 
 use crate::{Error, Real};
 

@@ -41,7 +41,7 @@ pub fn project_simplex<T: Real>(x: &mut [T], total: T) -> Result<(), Error> {
 
 /// τ = largest + offset.
 #[derive(Clone, Copy)]
-pub(super) struct Threshold<T> {
+pub(crate) struct Threshold<T> {
     largest: T,
     offset: T,
 }
@@ -49,7 +49,7 @@ pub(super) struct Threshold<T> {
 impl<T: Real> Threshold<T> {
     /// max(v − τ, 0).
     #[inline(always)]
-    pub(super) fn above(self, value: T) -> T {
+    pub(crate) fn above(self, value: T) -> T {
         let above = (value - self.largest) - self.offset;
         if above > T::ZERO { above } else { T::ZERO }
     }
@@ -60,7 +60,7 @@ impl<T: Real> Threshold<T> {
 /// # Errors
 /// [`Error::Setting`] if ns, which bounds every sum on the way, is not finite.
 #[inline]
-pub(super) fn threshold<T: Real>(
+pub(crate) fn threshold<T: Real>(
     name: &'static str,
     values: impl Iterator<Item = T> + Clone,
     total: T,

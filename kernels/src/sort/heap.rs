@@ -78,11 +78,15 @@ pub fn largest<T: Real>(x: &[T], indices: &mut [u32]) -> Result<(), Error> {
     };
     number(indices);
     heapify(indices, &before);
-    for (index, _) in (0..).zip(x).skip(indices.len()) {
-        let Some(root) = indices.first_mut() else { break };
-        if before(index, *root) {
-            *root = index;
+    // An equal number further on does not come before the root.
+    let mut cut = indices.first().map(|&root| value(x, root));
+    for (index, &number) in (0..).zip(x).skip(indices.len()) {
+        if cut.is_some_and(|cut| number > cut) {
+            if let Some(root) = indices.first_mut() {
+                *root = index;
+            }
             sift_down(indices, 0, &before);
+            cut = indices.first().map(|&root| value(x, root));
         }
     }
     unheap(indices, &before);

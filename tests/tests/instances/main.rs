@@ -7,6 +7,7 @@ mod hessian_spectrum;
 mod quantization_constraints;
 mod sgd_dynamical_stability;
 mod sketched_sqp;
+mod sparse_ot;
 mod transformers_as_svm;
 
 /// What a board lends.

@@ -3,6 +3,7 @@
 mod linear;
 mod nlp;
 mod qp;
+mod transport;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,8 @@ Examples:
   quern solve gmres --matrix A.mtx --rhs b.npy --tolerance 1e-10 --out x.npy --history h.csv
   quern solve lsqr --matrix illc1033.mtx --rhs illc1033_rhs.mtx --json
   quern solve qp --problem p.npz --tolerance 1e-6 --out x.npy
-  quern solve nlp --name HS28"
+  quern solve nlp --name HS28
+  quern solve transport --cost C.npy --method sparse --k 2 --json"
 )]
 pub(crate) struct Solve {
     #[command(subcommand)]
@@ -39,6 +41,7 @@ pub(crate) struct Solve {
 enum What {
     Qp(qp::Qp),
     Nlp(nlp::Nlp),
+    Transport(transport::Transport),
 }
 
 impl Solve {
@@ -46,6 +49,7 @@ impl Solve {
         match self.what {
             Some(What::Qp(qp)) => qp.run(),
             Some(What::Nlp(nlp)) => nlp.run(),
+            Some(What::Transport(transport)) => transport.run(),
             None => self.linear.context("expected a method")?.run(),
         }
     }
