@@ -7,7 +7,7 @@ use quern_kernels::optim::composite::{
     Admm, AdmmSettings, ConvexRelu, Fista, FistaSettings, Lasso, Pdhg, PdhgSettings, Report, RobustHinge,
     SplitProblem, StepLength, Stop,
 };
-use quern_kernels::{Error, check_length, nn, prox, spectrum};
+use quern_kernels::{Error, check_finite, check_length, nn, prox, spectrum};
 
 endpoints! {
     "optim/lasso_fista" => lasso_fista;
@@ -153,14 +153,19 @@ fn gated_relu<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     check_length("u", u.len(), gates.columns())?;
     let back = call.lend::<T>(u.len())?;
     let (output, margin) = (call.lend::<T>(gates.rows())?, call.lend::<T>(margins.rows())?);
+    check_finite("u", u)?;
     call.measure(|| {
         gates.apply(u, output);
         gates.apply_adjoint(output, back);
         margins.apply(u, margin);
     });
+    check_finite("Fu", output)?;
+    check_finite("Gu", margin)?;
+    check_finite("FᵀFu", back)?;
     call.answer_vector(output)?;
     call.answer_vector(back)?;
     margins.apply_adjoint(margin, back);
+    check_finite("GᵀGu", back)?;
     call.answer_vector(margin)?;
     call.answer_vector(back)
 }

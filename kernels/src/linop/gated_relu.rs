@@ -45,7 +45,7 @@ impl<'a, T: Real> GatedRelu<'a, T> {
     pub fn new(samples: usize, inputs: &'a [T], masks: &'a [u32]) -> Result<Self, Error> {
         let features = features(samples, inputs)?;
         let words = GatedRelu::words(samples);
-        check_length("masks", masks.len(), masks.len() / words * words)?;
+        check_length("masks", masks.len(), masks.len() / words.max(1) * words)?;
         Ok(Self { samples, features, inputs, masks })
     }
 
@@ -66,7 +66,7 @@ impl<'a, T: Real> GatedRelu<'a, T> {
 
     /// P.
     pub fn patterns(&self) -> usize {
-        self.masks.len() / self.mask_words()
+        self.masks.len() / self.mask_words().max(1)
     }
 
     /// Gu = (2Dᵢ − I)Xvᵢ and the same of wᵢ, as an operator: u is within its gates where it is not negative.
@@ -87,7 +87,7 @@ impl<'a, T: Real> GatedRelu<'a, T> {
 
     /// The masks, one a pattern.
     pub fn masks(&self) -> impl Iterator<Item = &'a [u32]> + Clone + use<'a, T> {
-        self.masks.chunks_exact(self.mask_words())
+        self.masks.chunks_exact(self.mask_words().max(1))
     }
 
     fn mask_words(&self) -> usize {
@@ -146,7 +146,7 @@ impl<T: Real> LinearOperator<T> for GatedRelu<'_, T> {
     fn apply(&self, x: &[T], y: &mut [T]) {
         y.fill(T::ZERO);
         let (v, w) = x.split_at_checked(self.half()).unwrap_or_default();
-        let blocks = v.chunks_exact(self.features).zip(w.chunks_exact(self.features));
+        let blocks = v.chunks_exact(self.features.max(1)).zip(w.chunks_exact(self.features.max(1)));
         for (mask, (v, w)) in self.masks().zip(blocks) {
             for ((&v, &w), column) in v.iter().zip(w).zip(self.columns_of_inputs()) {
                 let weight = v - w;
@@ -166,7 +166,7 @@ impl<T: Real> LinearOperator<T> for GatedRelu<'_, T> {
 impl<T: Real> Adjoint<T> for GatedRelu<'_, T> {
     fn apply_adjoint(&self, y: &[T], x: &mut [T]) {
         let (v, w) = x.split_at_mut_checked(self.half()).unwrap_or_default();
-        let blocks = v.chunks_exact_mut(self.features).zip(w.chunks_exact_mut(self.features));
+        let blocks = v.chunks_exact_mut(self.features.max(1)).zip(w.chunks_exact_mut(self.features.max(1)));
         for (mask, (v, w)) in self.masks().zip(blocks) {
             for ((v, w), column) in v.iter_mut().zip(w).zip(self.columns_of_inputs()) {
                 *v = gated_dot(mask, T::ZERO, column, y);
@@ -193,7 +193,8 @@ impl<T: Real> LinearOperator<T> for GatedMargins<'_, T> {
 
     fn apply(&self, x: &[T], y: &mut [T]) {
         let masks = self.gates.masks().chain(self.gates.masks());
-        let blocks = x.chunks_exact(self.gates.features).zip(y.chunks_exact_mut(self.gates.samples.max(1)));
+        let blocks =
+            x.chunks_exact(self.gates.features.max(1)).zip(y.chunks_exact_mut(self.gates.samples.max(1)));
         for (mask, (u, s)) in masks.zip(blocks) {
             // Both lengths are those of X.
             let _ = matvec(self.gates.inputs, u, s);
@@ -209,7 +210,8 @@ impl<T: Real> LinearOperator<T> for GatedMargins<'_, T> {
 impl<T: Real> Adjoint<T> for GatedMargins<'_, T> {
     fn apply_adjoint(&self, y: &[T], x: &mut [T]) {
         let masks = self.gates.masks().chain(self.gates.masks());
-        let blocks = x.chunks_exact_mut(self.gates.features).zip(y.chunks_exact(self.gates.samples.max(1)));
+        let blocks =
+            x.chunks_exact_mut(self.gates.features.max(1)).zip(y.chunks_exact(self.gates.samples.max(1)));
         for (mask, (u, s)) in masks.zip(blocks) {
             for (u, column) in u.iter_mut().zip(self.gates.columns_of_inputs()) {
                 *u = gated_dot(mask, -T::ONE, column, s);

@@ -53,7 +53,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> LogSumExp<'a, T, B> {
         if !(smoothing > T::ZERO && smoothing.is_finite()) {
             return Err(Error::Setting { name: "smoothing", expected: "finite and above 0" });
         }
-        let columns = matrix.len() / m;
+        let columns = matrix.len() / m.max(1);
         check_length("matrix", matrix.len(), columns.saturating_mul(m))?;
         check_finite("matrix", matrix)?;
         check_finite("offsets", offsets)?;

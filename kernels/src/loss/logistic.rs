@@ -71,7 +71,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> LogisticRegression<'a, T, B> {
         if !labels.iter().all(|label| label.abs() == T::ONE) {
             return Err(Error::Setting { name: "labels", expected: "1 or -1" });
         }
-        let columns = matrix.len() / samples;
+        let columns = matrix.len() / samples.max(1);
         check_length("matrix", matrix.len(), columns.saturating_mul(samples))?;
         check_finite("matrix", matrix)?;
         let (required, available) = (samples.saturating_mul(3), memory.borrow_mut().len());

@@ -30,7 +30,8 @@ pub enum PowerHessian {
 /// assert_eq!(problem.value_gradient(&[-2.0, 2.0], &mut gradient)?, 204.5);
 /// assert_eq!(gradient, [-803.0, -200.0]);
 /// problem.hessian(&[-2.0, 2.0], &mut hessian)?;
-/// assert_eq!(hessian, [2001.0, 400.0, 0.0, 100.0]);
+/// // The lower triangle.
+/// assert_eq!((hessian[0], hessian[1], hessian[3]), (2001.0, 400.0, 100.0));
 /// # Ok::<(), quern_kernels::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -80,8 +80,8 @@ impl<'a, T: Real> Attention<'a, T> {
     /// Tokens, query and label of each sequence.
     fn sequences(&self) -> impl Iterator<Item = (&'a [T], &'a [T], T)> {
         let d = self.head.len();
-        let tokens = self.tokens.chunks_exact(d.saturating_mul(self.length));
-        tokens.zip(self.queries.chunks_exact(d)).zip(self.labels).map(|((x, z), &y)| (x, z, y))
+        let tokens = self.tokens.chunks_exact(d.saturating_mul(self.length).max(1));
+        tokens.zip(self.queries.chunks_exact(d.max(1))).zip(self.labels).map(|((x, z), &y)| (x, z, y))
     }
 
     /// The loss at W, with the softmax of every token.
@@ -130,7 +130,7 @@ impl<'a, T: Real> Attention<'a, T> {
     ) -> Result<T, Error> {
         let d = self.head.len();
         let square = d.saturating_mul(d);
-        let rank = keys.len() / d;
+        let rank = keys.len() / d.max(1);
         check_length("keys", keys.len(), d.saturating_mul(rank))?;
         check_length("memory", memory.len(), square.saturating_mul(2).saturating_add(self.scratch()))?;
         check_finite("keys", keys)?;
@@ -158,9 +158,9 @@ impl<'a, T: Real> Attention<'a, T> {
             scratch.get_mut(..wanted).and_then(|s| s.split_at_mut_checked(d)).ok_or(shortage)?;
         let mean = T::ONE / T::from_usize(self.labels.len());
         let mut total = T::ZERO;
-        for ((x, z, label), s) in self.sequences().zip(softmax.chunks_exact_mut(self.length)) {
+        for ((x, z, label), s) in self.sequences().zip(softmax.chunks_exact_mut(self.length.max(1))) {
             blas::matvec(w, z, image)?;
-            for (s, x) in s.iter_mut().zip(x.chunks_exact(d)) {
+            for (s, x) in s.iter_mut().zip(x.chunks_exact(d.max(1))) {
                 *s = dot_unchecked(x, image);
             }
             check_finite("logits", s)?;
@@ -169,7 +169,7 @@ impl<'a, T: Real> Attention<'a, T> {
             s.iter_mut().for_each(|s| *s = (*s - largest).exp());
             let norm = blas::sum(s);
             s.iter_mut().for_each(|s| *s /= norm);
-            let scores = x.chunks_exact(d).map(|x| dot_unchecked(x, self.head));
+            let scores = x.chunks_exact(d.max(1)).map(|x| dot_unchecked(x, self.head));
             let output = s.iter().zip(scores.clone()).fold(T::ZERO, |sum, (&s, score)| sum + s * score);
             let (value, derivative) = logistic(label * output)?;
             total += value;
@@ -177,9 +177,9 @@ impl<'a, T: Real> Attention<'a, T> {
                 continue;
             }
             let seed = derivative * label * mean;
-            let best = x.chunks_exact(d).nth(chosen).unwrap_or_default();
+            let best = x.chunks_exact(d.max(1)).nth(chosen).unwrap_or_default();
             sum.fill(T::ZERO);
-            for (t, ((x, &s), score)) in x.chunks_exact(d).zip(s.iter()).zip(scores).enumerate() {
+            for (t, ((x, &s), score)) in x.chunks_exact(d.max(1)).zip(s.iter()).zip(scores).enumerate() {
                 if t == chosen {
                     continue;
                 }
@@ -202,7 +202,7 @@ impl<'a, T: Real> Attention<'a, T> {
     pub fn selected(&self, softmax: &[T], selected: &mut [u32]) -> Result<(), Error> {
         check_length("selected", selected.len(), self.labels.len())?;
         check_length("softmax", softmax.len(), self.labels.len().saturating_mul(self.length))?;
-        for (selected, s) in selected.iter_mut().zip(softmax.chunks_exact(self.length)) {
+        for (selected, s) in selected.iter_mut().zip(softmax.chunks_exact(self.length.max(1))) {
             *selected = index_of_maximum(s) as u32;
         }
         Ok(())
@@ -216,7 +216,7 @@ impl<'a, T: Real> Attention<'a, T> {
         check_length("optimal", optimal.len(), self.labels.len())?;
         for (optimal, (x, _, label)) in optimal.iter_mut().zip(self.sequences()) {
             let mut best = None;
-            for (t, x) in (0..).zip(x.chunks_exact(self.head.len())) {
+            for (t, x) in (0..).zip(x.chunks_exact(self.head.len().max(1))) {
                 let score = label * dot_unchecked(x, self.head);
                 if best.is_none_or(|best| score > best) {
                     (*optimal, best) = (t, Some(score));
@@ -241,10 +241,10 @@ impl<'a, T: Real> Attention<'a, T> {
         if let Some(position) = selected.iter().position(|&token| token as usize >= self.length) {
             return Err(Error::Index { what: "selected", position, bound: self.length });
         }
-        let mut columns = left.chunks_exact_mut(d).zip(right.chunks_exact_mut(d));
+        let mut columns = left.chunks_exact_mut(d.max(1)).zip(right.chunks_exact_mut(d.max(1)));
         for ((x, z, _), &chosen) in self.sequences().zip(selected) {
-            let best = x.chunks_exact(d).nth(chosen as usize).unwrap_or_default();
-            let others = x.chunks_exact(d).enumerate().filter(|&(t, _)| t != chosen as usize);
+            let best = x.chunks_exact(d.max(1)).nth(chosen as usize).unwrap_or_default();
+            let others = x.chunks_exact(d.max(1)).enumerate().filter(|&(t, _)| t != chosen as usize);
             for ((_, x), (left, right)) in others.zip(columns.by_ref()) {
                 for ((left, &best), &x) in left.iter_mut().zip(best).zip(x) {
                     *left = best - x;

@@ -24,7 +24,7 @@ impl<'a, T: Real> OuterProducts<'a, T> {
         if rows == 0 || columns == 0 {
             return Err(Error::Setting { name: "rows and columns", expected: "at least 1" });
         }
-        let count = left.len() / rows;
+        let count = left.len() / rows.max(1);
         check_length("left factors", left.len(), count.saturating_mul(rows))?;
         check_length("right factors", right.len(), count.saturating_mul(columns))?;
         check_finite("left factors", left)?;
@@ -34,7 +34,7 @@ impl<'a, T: Real> OuterProducts<'a, T> {
 
     /// m.
     pub fn count(&self) -> usize {
-        self.left.len() / self.rows
+        self.left.len() / self.rows.max(1)
     }
 
     /// p and q.
@@ -43,7 +43,7 @@ impl<'a, T: Real> OuterProducts<'a, T> {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'a [T], &'a [T])> {
-        self.left.chunks_exact(self.rows).zip(self.right.chunks_exact(self.columns))
+        self.left.chunks_exact(self.rows.max(1)).zip(self.right.chunks_exact(self.columns.max(1)))
     }
 
     /// maxᵢ(1 − ΔᵢᵀWzᵢ), at least 0: by how much W misses a constraint.

@@ -58,7 +58,9 @@ pub fn plan<T: Real, C: Fn(usize, &mut [T])>(
     let (row_sums, memory) = memory.split_at_mut_checked(m).ok_or(missing)?;
     row_sums.fill(T::ZERO);
     let mut report = PlanReport::default();
-    for (j, (indices, entries)) in indices.chunks_exact_mut(k).zip(entries.chunks_exact_mut(k)).enumerate() {
+    for (j, (indices, entries)) in
+        indices.chunks_exact_mut(k.max(1)).zip(entries.chunks_exact_mut(k.max(1))).enumerate()
+    {
         let mut columns = Columns::new(problem, regularizer, indices, memory)?;
         columns.solve(problem, potential, j)?;
         let all = columns.indices.is_empty();

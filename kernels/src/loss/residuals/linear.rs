@@ -67,9 +67,9 @@ impl<T: Real> Residuals<T> for LinearResiduals<'_, T> {
         }
         check_length("gram", gram.len(), self.columns.saturating_mul(self.columns))?;
         let m = self.right_hand_side.len().max(1);
-        let rows = gram.chunks_exact_mut(self.columns).zip(self.matrix.chunks_exact(m));
+        let rows = gram.chunks_exact_mut(self.columns.max(1)).zip(self.matrix.chunks_exact(m.max(1)));
         for (j, (out, column)) in rows.enumerate() {
-            let others = self.matrix.chunks_exact(m).skip(j);
+            let others = self.matrix.chunks_exact(m.max(1)).skip(j);
             for (out, other) in out.iter_mut().skip(j).zip(others) {
                 *out = dot_unchecked(column, other);
             }

@@ -110,7 +110,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>, C: BorrowMut<[T]>> ConvexRelu<'a, T, B, C> 
         let mut problem = Self::new(gates, targets, weight, penalty, method, vectors, required)?;
         let (_, rest) = problem.vectors.borrow_mut().split_at_mut_checked(2 * size).unwrap_or_default();
         let columns = || gates.inputs().chunks_exact(gates.samples().max(1));
-        for ((j, column), gram) in columns().enumerate().zip(rest.chunks_exact_mut(d)) {
+        for ((j, column), gram) in columns().enumerate().zip(rest.chunks_exact_mut(d.max(1))) {
             for ((i, other), entry) in columns().enumerate().zip(gram) {
                 *entry = dot_unchecked(column, other) + if i == j { T::ONE } else { T::ZERO };
             }
@@ -165,7 +165,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>, C: BorrowMut<[T]>> ConvexRelu<'a, T, B, C> 
     pub fn objective(&self, blocks: &[T], scratch: &mut [T]) -> Result<T, Error> {
         self.residual(blocks, scratch)?;
         let mut norms = T::ZERO;
-        for block in blocks.chunks_exact(self.gates.features()) {
+        for block in blocks.chunks_exact(self.gates.features().max(1)) {
             norms += norm2(block);
         }
         let value = T::from_f64(0.5) * dot_unchecked(scratch, scratch) + self.weight * norms;
@@ -221,7 +221,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>, C: BorrowMut<[T]>> ConvexRelu<'a, T, B, C> 
         margins.apply_adjoint(multiplier, other);
         axpy_unchecked(T::ONE, other, sums);
         let mut largest = T::ZERO;
-        for block in sums.chunks_exact(self.gates.features()) {
+        for block in sums.chunks_exact(self.gates.features().max(1)) {
             largest = largest.maximum(norm2(block));
         }
         let (correlation, square) =
@@ -252,13 +252,13 @@ fn assemble<T: Real>(gates: &GatedRelu<'_, T>, penalty: T, matrix: &mut [T]) {
     let size = 2 * patterns * d;
     let columns = || gates.inputs().chunks_exact(gates.samples().max(1));
     for (index, column) in matrix.chunks_exact_mut(size.max(1)).enumerate() {
-        let (block, feature) = (index / d, index % d);
+        let (block, feature) = (index / d.max(1), index % d.max(1));
         let (Some(mask), Some(x)) = (gates.masks().nth(block % patterns.max(1)), columns().nth(feature))
         else {
             continue;
         };
         let others = gates.masks().chain(gates.masks());
-        for ((row, other), entries) in others.enumerate().zip(column.chunks_exact_mut(d)).skip(block) {
+        for ((row, other), entries) in others.enumerate().zip(column.chunks_exact_mut(d.max(1))).skip(block) {
             let sign = if (row < patterns) == (block < patterns) { T::ONE } else { -T::ONE };
             for ((i, y), entry) in columns().enumerate().zip(entries) {
                 *entry = sign * both_awake(mask, other, x, y) / penalty;
@@ -305,8 +305,8 @@ impl<T: Real> LinearOperator<T> for Normal<'_, '_, T> {
         self.gates.apply(x, &mut image);
         self.gates.apply_adjoint(&image, y);
         let d = self.gates.features();
-        for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
-            for (y, column) in y.iter_mut().zip(self.gram.chunks_exact(d)) {
+        for (x, y) in x.chunks_exact(d.max(1)).zip(y.chunks_exact_mut(d.max(1))) {
+            for (y, column) in y.iter_mut().zip(self.gram.chunks_exact(d.max(1))) {
                 *y = *y / self.penalty + dot_unchecked(column, x);
             }
         }
@@ -322,7 +322,9 @@ impl<T: Real, B, C> LinearOperator<T> for ConvexRelu<'_, T, B, C> {
     }
     fn apply(&self, x: &[T], y: &mut [T]) {
         if let Some((copy, margins)) = y.split_at_mut_checked(x.len()) {
-            copy.copy_from_slice(x);
+            for (copy, &x) in copy.iter_mut().zip(x) {
+                *copy = x;
+            }
             self.gates.margins().apply(x, margins);
         }
     }
@@ -363,7 +365,9 @@ impl<T: Real, B: BorrowMut<[T]>, C: BorrowMut<[T]>> SplitProblem<T> for ConvexRe
         let system = LinearSystem::new(&operator, right_hand_side);
         cg.start_from(&system, x)?;
         cg.resume(&system, stop)?;
-        x.copy_from_slice(cg.solution());
+        for (x, &found) in x.iter_mut().zip(cg.solution()) {
+            *x = found;
+        }
         Ok(())
     }
 

@@ -96,7 +96,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> RobustHinge<'a, T, B> {
             sum += (T::ONE - margin + self.radius * size).maximum(T::ZERO);
         }
         let mut norms = T::ZERO;
-        for block in blocks.chunks_exact(self.gates.features()) {
+        for block in blocks.chunks_exact(self.gates.features().max(1)) {
             norms += norm2(block);
         }
         let value = sum / T::from_usize(self.gates.samples()) + self.weight * norms;
@@ -111,7 +111,7 @@ impl<'a, T: Real, B: BorrowMut<[T]>> RobustHinge<'a, T, B> {
     pub fn violation(&self, blocks: &[T]) -> Result<T, Error> {
         self.check(blocks)?;
         let mut largest = T::ZERO;
-        for (mask, block) in self.blocks().zip(blocks.chunks_exact(self.gates.features())) {
+        for (mask, block) in self.blocks().zip(blocks.chunks_exact(self.gates.features().max(1))) {
             let size = self.radius * norm1(block.get(..self.perturbed).unwrap_or_default());
             for sample in 0..self.gates.samples() {
                 let product = self.product(sample, block);
@@ -172,7 +172,7 @@ impl<'a, T: Real, B> RobustHinge<'a, T, B> {
 fn add_effective<T: Real>(gates: &GatedRelu<'_, T>, blocks: &[T], sample: usize, sum: &mut [T]) {
     let d = gates.features();
     let (v, w) = blocks.split_at_checked(blocks.len() / 2).unwrap_or_default();
-    for (mask, (v, w)) in gates.masks().zip(v.chunks_exact(d).zip(w.chunks_exact(d))) {
+    for (mask, (v, w)) in gates.masks().zip(v.chunks_exact(d.max(1)).zip(w.chunks_exact(d.max(1)))) {
         if is_awake(mask, sample) {
             for (sum, (&v, &w)) in sum.iter_mut().zip(v.iter().zip(w)) {
                 *sum += v - w;
@@ -195,12 +195,14 @@ impl<T: Real, B> LinearOperator<T> for RobustHinge<'_, T, B> {
         let (d, length, samples) = (self.gates.features(), self.perturbed + 1, self.gates.samples());
         let half = x.len() / 2;
         let (loss, constraints) = y.split_at_mut_checked(samples * length).unwrap_or_default();
-        for ((sample, chunk), &label) in loss.chunks_exact_mut(length).enumerate().zip(self.labels) {
+        for ((sample, chunk), &label) in loss.chunks_exact_mut(length.max(1)).enumerate().zip(self.labels) {
             let Some((first, effective)) = chunk.split_first_mut() else { continue };
             effective.fill(T::ZERO);
             *first = T::ZERO;
             let (v, w) = x.split_at_checked(half).unwrap_or_default();
-            for (mask, (v, w)) in self.gates.masks().zip(v.chunks_exact(d).zip(w.chunks_exact(d))) {
+            for (mask, (v, w)) in
+                self.gates.masks().zip(v.chunks_exact(d.max(1)).zip(w.chunks_exact(d.max(1))))
+            {
                 if is_awake(mask, sample) {
                     *first -= label * (self.product(sample, v) - self.product(sample, w));
                     for (sum, (&v, &w)) in effective.iter_mut().zip(v.iter().zip(w)) {
@@ -209,9 +211,9 @@ impl<T: Real, B> LinearOperator<T> for RobustHinge<'_, T, B> {
                 }
             }
         }
-        let blocks = self.blocks().zip(x.chunks_exact(d));
-        for ((mask, block), chunk) in blocks.zip(constraints.chunks_exact_mut(samples * length)) {
-            for (sample, chunk) in chunk.chunks_exact_mut(length).enumerate() {
+        let blocks = self.blocks().zip(x.chunks_exact(d.max(1)));
+        for ((mask, block), chunk) in blocks.zip(constraints.chunks_exact_mut((samples * length).max(1))) {
+            for (sample, chunk) in chunk.chunks_exact_mut(length.max(1)).enumerate() {
                 let Some((first, rest)) = chunk.split_first_mut() else { continue };
                 let product = self.product(sample, block);
                 *first = if is_awake(mask, sample) { -product } else { product };
@@ -230,8 +232,10 @@ impl<T: Real, B> Adjoint<T> for RobustHinge<'_, T, B> {
         let half = x.len() / 2;
         x.fill(T::ZERO);
         let (v, w) = x.split_at_mut_checked(half).unwrap_or_default();
-        for (mask, (v, w)) in self.gates.masks().zip(v.chunks_exact_mut(d).zip(w.chunks_exact_mut(d))) {
-            for ((sample, chunk), &label) in loss.chunks_exact(length).enumerate().zip(self.labels) {
+        for (mask, (v, w)) in
+            self.gates.masks().zip(v.chunks_exact_mut(d.max(1)).zip(w.chunks_exact_mut(d.max(1))))
+        {
+            for ((sample, chunk), &label) in loss.chunks_exact(length.max(1)).enumerate().zip(self.labels) {
                 if let Some((&first, rest)) = chunk.split_first()
                     && is_awake(mask, sample)
                 {
@@ -245,9 +249,9 @@ impl<T: Real, B> Adjoint<T> for RobustHinge<'_, T, B> {
                 *w = -v;
             }
         }
-        let blocks = self.blocks().zip(x.chunks_exact_mut(d));
-        for ((mask, block), chunk) in blocks.zip(constraints.chunks_exact(samples * length)) {
-            for (sample, chunk) in chunk.chunks_exact(length).enumerate() {
+        let blocks = self.blocks().zip(x.chunks_exact_mut(d.max(1)));
+        for ((mask, block), chunk) in blocks.zip(constraints.chunks_exact((samples * length).max(1))) {
+            for (sample, chunk) in chunk.chunks_exact(length.max(1)).enumerate() {
                 let Some((&first, rest)) = chunk.split_first() else { continue };
                 self.add_input(sample, if is_awake(mask, sample) { -first } else { first }, block);
                 for (entry, &rest) in block.iter_mut().zip(rest) {
@@ -267,7 +271,7 @@ impl<T: Real, B: BorrowMut<[T]>> SaddleProblem<T> for RobustHinge<'_, T, B> {
         let length = self.perturbed + 1;
         let samples = self.gates.samples();
         let share = T::ONE / T::from_usize(samples);
-        for (index, chunk) in y.chunks_exact_mut(length).enumerate() {
+        for (index, chunk) in y.chunks_exact_mut(length.max(1)).enumerate() {
             // The loss (1 + …)₊/n is conjugate to −c on its cone, the constraint … ≤ 0 to 0 on its own.
             let cap = if index < samples {
                 if let Some(first) = chunk.first_mut() {
