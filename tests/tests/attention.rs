@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use quern_firmware::generators::unit_vectors;
 use quern_kernels::blas::{gemm, norm2};
 use quern_kernels::nn::Attention;
-use quern_kernels::optim::{NuclearSvm, NuclearSvmSettings, NuclearSvmStatus, normalized_step};
+use quern_kernels::optim::composite::{Admm, AdmmSettings, NuclearSvm, Status, Stop};
+use quern_kernels::optim::normalized_step;
 use quern_kernels::prox::{OuterProductProjection, OuterProducts, ProjectionStatus};
 use quern_kernels::random::Key;
 use quern_kernels::spectrum::jacobi_svd;
@@ -32,6 +33,21 @@ fn forms(d: usize, w: &[f64], left: &[f64], right: &[f64]) -> Vec<f64> {
         image
     };
     left.chunks(d).zip(right.chunks(d)).map(|(left, z)| dot(left, &image(z))).collect()
+}
+
+/// The machine of least nuclear norm, and the method that finds it.
+fn machine(constraints: OuterProducts<'_, f64>) -> (NuclearSvm<'_, f64, Vec<f64>>, Admm<f64, Vec<f64>>) {
+    let (p, q) = constraints.shape();
+    let memory = vec![0.0; NuclearSvm::scalars(constraints.count(), p, q)];
+    let iterates = vec![0.0; Admm::scalars(p * q, p * q)];
+    (
+        NuclearSvm::new(constraints, Default::default(), memory).unwrap(),
+        Admm::new(AdmmSettings { relaxation: 1.0 }, iterates).unwrap(),
+    )
+}
+
+fn to_residuals_of(absolute_tolerance: f64) -> Stop<f64> {
+    Stop { absolute_tolerance, relative_tolerance: 0.0, max_iterations: 20_000, check_interval: 1 }
 }
 
 fn singular_values(d: usize, w: &[f64]) -> Vec<f64> {
@@ -95,16 +111,15 @@ proptest! {
         let (nuclear, frobenius) = (values.iter().sum::<f64>(), norm2(&values));
         let rank = values.iter().filter(|&&value| value > 1e-9 * values[0]).count() as f64;
         prop_assert!(nuclear <= rank.sqrt() * frobenius * (1.0 + 1e-12));
-        let settings = NuclearSvmSettings { max_rounds: 20_000, tolerance: 1e-9, ..Default::default() };
-        let mut svm = NuclearSvm::new(settings, vec![0.0; NuclearSvm::scalars(6, d, d)]).unwrap();
-        let report = svm.solve(&constraints).unwrap();
-        prop_assert_eq!(report.status, NuclearSvmStatus::Converged);
-        prop_assert!(report.nuclear_norm <= nuclear + 1e-6 && report.nuclear_norm >= frobenius - 1e-6);
-        prop_assert!(constraints.violation(svm.matrix()).unwrap() < 1e-6);
+        let (mut svm, mut admm) = machine(constraints);
+        prop_assert_eq!(admm.solve(&mut svm, &to_residuals_of(1e-9)).unwrap().status, Status::Converged);
+        let least = svm.nuclear_norm();
+        prop_assert!(least <= nuclear + 1e-6 && least >= frobenius - 1e-6);
+        prop_assert!(constraints.violation(admm.first()).unwrap() < 1e-6);
         // ρ = 1; rounding and residuals of 1e-9 times what a sum of six multipliers magnifies.
         let dual = combination(d, svm.multipliers(), &left, &right);
         prop_assert!(singular_values(d, &dual)[0] <= 1.0 + 1e-6);
-        prop_assert!((dot(&dual, svm.low_rank()) - report.nuclear_norm).abs() <= 1e-5 * (1.0 + report.nuclear_norm));
+        prop_assert!((dot(&dual, admm.second()) - least).abs() <= 1e-5 * (1.0 + least));
     }
 }
 
@@ -154,13 +169,11 @@ fn machines_are_those_of_convex_programming() {
         assert_eq!(report.status, ProjectionStatus::Converged);
         // Clarabel stops at a relative 1e-8; norms of squares lose half of the digits of a duality gap.
         assert!((norm2(projection.matrix()) / frobenius - 1.0).abs() < 1e-6, "d = {d}");
-        let settings = NuclearSvmSettings { max_rounds: 5000, ..Default::default() };
-        let scalars = NuclearSvm::scalars(constraints.count(), d, d);
-        let mut svm = NuclearSvm::new(settings, vec![0.0; scalars]).unwrap();
-        let report = svm.solve(&constraints).unwrap();
-        println!("{report:?}");
-        assert_eq!(report.status, NuclearSvmStatus::Converged);
-        assert!((report.nuclear_norm / nuclear - 1.0).abs() < 1e-5, "d = {d}: {report:?} against {nuclear}");
+        let (mut svm, mut admm) = machine(constraints);
+        let report = admm.solve(&mut svm, &to_residuals_of(f64::EPSILON.sqrt())).unwrap();
+        assert_eq!(report.status, Status::Converged);
+        let found = svm.nuclear_norm();
+        assert!((found / nuclear - 1.0).abs() < 1e-5, "d = {d}: {found} against {nuclear}");
         seen += 1;
     }
     assert_eq!(seen, 5);

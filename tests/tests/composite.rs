@@ -14,19 +14,12 @@ use quern_kernels::optim::qp::{self, DenseKkt, InteriorPoint, InteriorPointSetti
 use quern_kernels::prox::{clip_box, soft_threshold};
 use quern_kernels::spectrum::operator_norm;
 use quern_kernels::{Error, blas};
+use quern_tests::golden_cases;
 
-/// Case, what, numbers separated by spaces.
 const GOLDEN: &str = include_str!("../golden/composite.csv");
 
 fn golden(kind: &str) -> Vec<BTreeMap<&'static str, Vec<f64>>> {
-    let mut cases: BTreeMap<&str, BTreeMap<_, _>> = BTreeMap::new();
-    for line in GOLDEN.lines().filter(|line| line.starts_with(kind)) {
-        let [case, what, numbers] = line.splitn(3, ',').collect::<Vec<_>>().try_into().unwrap();
-        let numbers = numbers.split(' ').map(|number| number.parse().unwrap()).collect();
-        cases.entry(case).or_default().insert(what, numbers);
-    }
-    assert!(!cases.is_empty());
-    cases.into_values().collect()
+    golden_cases(GOLDEN, kind)
 }
 
 const EXACT: Stop<f64> =

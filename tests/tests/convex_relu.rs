@@ -17,19 +17,12 @@ use quern_kernels::optim::composite::{
 use quern_kernels::prox::{group_soft_threshold, project_capped_linf_cone};
 use quern_kernels::random::{Key, fill_normal};
 use quern_kernels::spectrum::operator_norm;
+use quern_tests::golden_cases;
 
-/// Case, what, numbers separated by spaces.
 const GOLDEN: &str = include_str!("../golden/convex_relu.csv");
 
 fn golden(kind: &str) -> Vec<BTreeMap<&'static str, Vec<f64>>> {
-    let mut cases: BTreeMap<&str, BTreeMap<_, _>> = BTreeMap::new();
-    for line in GOLDEN.lines().filter(|line| line.starts_with(kind)) {
-        let [case, what, numbers] = line.splitn(3, ',').collect::<Vec<_>>().try_into().unwrap();
-        let numbers = numbers.split(' ').map(|number| number.parse().unwrap()).collect();
-        cases.entry(case).or_default().insert(what, numbers);
-    }
-    assert!(!cases.is_empty());
-    cases.into_values().collect()
+    golden_cases(GOLDEN, kind)
 }
 
 fn masks_of(case: &BTreeMap<&str, Vec<f64>>) -> Vec<u32> {

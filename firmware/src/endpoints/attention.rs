@@ -2,7 +2,8 @@
 
 use crate::{Call, CallError, Scalar};
 use quern_kernels::nn::Attention;
-use quern_kernels::optim::{self, NuclearSvm, NuclearSvmSettings, NuclearSvmStatus};
+use quern_kernels::optim;
+use quern_kernels::optim::composite::{Admm, AdmmSettings, NuclearSvm, NuclearSvmSettings, Status, Stop};
 use quern_kernels::prox::{self, OuterProductProjection, OuterProducts, ProjectionStatus};
 
 endpoints! {
@@ -81,24 +82,24 @@ fn outer_products<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     call.answer_vector(projection.matrix())
 }
 
-/// p, q, Δ, z, rounds, sweeps → status, rounds taken, ‖Z‖_*, W, Z.
+/// p, q, Δ, z, steps, sweeps → whether converged, steps taken, ‖Z‖_*, W, Z.
 fn nuclear_svm<T: Scalar>(call: &mut Call<'_>) -> Result<(), CallError> {
     let (p, q) = (call.size()?, call.size()?);
     let constraints = OuterProducts::new(call.vector::<T>()?, call.vector::<T>()?, p, q)?;
-    let (max_rounds, max_sweeps) = (call.size()?, call.size()?);
-    let settings = NuclearSvmSettings { max_rounds, max_sweeps, ..NuclearSvmSettings::default() };
+    let (max_iterations, max_sweeps) = (call.size()?, call.size()?);
+    let stop = Stop { max_iterations, relative_tolerance: T::ZERO, check_interval: 1, ..Stop::default() };
+    let settings = NuclearSvmSettings { max_sweeps, ..NuclearSvmSettings::default() };
     let memory = call.lend::<T>(NuclearSvm::scalars(constraints.count(), p, q))?;
-    let mut svm = NuclearSvm::new(settings, memory)?;
-    let report = call.measure(|| svm.solve(&constraints))?;
-    call.answer_size(match report.status {
-        NuclearSvmStatus::Converged => 0,
-        NuclearSvmStatus::MaxRounds => 1,
-        NuclearSvmStatus::Infeasible => 2,
-    })?;
-    call.answer_size(report.rounds)?;
-    call.answer_scalar(report.nuclear_norm)?;
-    call.answer_vector(svm.matrix())?;
-    call.answer_vector(svm.low_rank())
+    let mut svm = NuclearSvm::new(constraints, settings, memory)?;
+    let size = p.saturating_mul(q);
+    let iterates = call.lend::<T>(Admm::scalars(size, size))?;
+    let mut admm = Admm::new(AdmmSettings { relaxation: T::ONE }, iterates)?;
+    let report = call.measure(|| admm.solve(&mut svm, &stop))?;
+    call.answer_size(usize::from(report.status == Status::Converged))?;
+    call.answer_size(report.iterations)?;
+    call.answer_scalar(svm.nuclear_norm())?;
+    call.answer_vector(admm.first())?;
+    call.answer_vector(admm.second())
 }
 
 /// Rows, columns, W, λ → singular values, W.

@@ -13,6 +13,7 @@ pub mod quantization_constraints;
 pub mod sgd_dynamical_stability;
 pub mod sketched_sqp;
 pub mod sparse_ot;
+mod statistics;
 pub mod transformers_as_svm;
 
 pub use findings::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
@@ -21,6 +22,7 @@ pub use progress::{Progress, Update};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use quern_kernels::random::Key;
 use serde::Serialize;
 
 /// The experiment of one specification.
@@ -60,6 +62,30 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// Threads to use; 0 for one per core. Findings do not depend on it.
     pub threads: usize,
+}
+
+impl Settings {
+    /// Runs work on the threads asked for.
+    fn on_threads<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+        rayon::ThreadPoolBuilder::new().num_threads(self.threads).build()?.install(work)
+    }
+}
+
+/// What the parts of an experiment share.
+struct Bench<'a> {
+    scale: Scale,
+    key: Key,
+    progress: &'a Progress,
+}
+
+impl<'a> Bench<'a> {
+    fn new(settings: &Settings, progress: &'a Progress) -> Self {
+        Self { scale: settings.scale, key: Key::from_seed(settings.seed), progress }
+    }
+
+    fn full(&self) -> bool {
+        self.scale == Scale::Full
+    }
 }
 
 /// Every experiment, in the order of the specifications.

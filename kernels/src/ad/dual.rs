@@ -131,6 +131,7 @@ impl<T: Real> Real for Dual<T> {
     const EPSILON: Self = Self::constant(T::EPSILON);
     const MIN_POSITIVE: Self = Self::constant(T::MIN_POSITIVE);
     const MAX: Self = Self::constant(T::MAX);
+    const INFINITY: Self = Self::constant(T::INFINITY);
 
     #[inline]
     fn from_f64(value: f64) -> Self {

@@ -8,7 +8,6 @@
 //! descent; [`descent`] minimizes smooth functions, with Hessians where they have them; [`composite`] a sum of two convex
 //! functions, by ADMM, FISTA or PDHG; [`quasi_newton`] finds directions for many smooth variables. [`mpc`] plans for a
 //! linear plant under constraints; [`qp`] solves convex quadratic programs, [`sqp`] smooth problems under equality constraints.
-//! [`NuclearSvm`] separates by a matrix of low rank.
 
 mod adam;
 mod clip;
@@ -17,7 +16,6 @@ pub mod descent;
 pub mod line_search;
 pub mod mpc;
 mod normalized;
-mod nuclear_svm;
 mod projected;
 mod proximal;
 pub mod qp;
@@ -28,7 +26,6 @@ pub mod sqp;
 pub use adam::{Adam, AdamSettings};
 pub use clip::{clip_norm, clip_values};
 pub use normalized::normalized_step;
-pub use nuclear_svm::{NuclearSvm, NuclearSvmReport, NuclearSvmSettings, NuclearSvmStatus};
 pub use projected::{projected_step, stationarity};
 pub use proximal::proximal_step;
 pub use sgd::{Sgd, SgdSettings};

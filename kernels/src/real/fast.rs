@@ -54,6 +54,7 @@ impl Real for Fast {
     const EPSILON: Self = Self(f32::EPSILON);
     const MIN_POSITIVE: Self = Self(f32::MIN_POSITIVE);
     const MAX: Self = Self(f32::MAX);
+    const INFINITY: Self = Self(f32::INFINITY);
 
     #[inline]
     fn from_f64(value: f64) -> Self {

@@ -10,6 +10,7 @@ macro_rules! float {
             const EPSILON: Self = $float::EPSILON;
             const MIN_POSITIVE: Self = $float::MIN_POSITIVE;
             const MAX: Self = $float::MAX;
+            const INFINITY: Self = $float::INFINITY;
 
             #[inline]
             fn from_f64(value: f64) -> Self {

@@ -47,6 +47,8 @@ pub trait Real:
     const MIN_POSITIVE: Self;
     /// Largest finite number.
     const MAX: Self;
+    /// ∞.
+    const INFINITY: Self;
 
     /// The nearest number of this type.
     fn from_f64(value: f64) -> Self;

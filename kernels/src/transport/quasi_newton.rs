@@ -105,7 +105,7 @@ impl<T: Real, B: BorrowMut<[T]>, M: BorrowMut<[T]>, I: BorrowMut<[u32]>> QuasiNe
         let value = match semidual(problem, regularizer, self.lbfgs.trial(), gradient, indices, rest) {
             Ok(value) => value,
             // A step too long.
-            Err(Error::NonFinite { .. } | Error::Breakdown { .. }) if !first => T::MAX / T::ZERO,
+            Err(Error::NonFinite { .. } | Error::Breakdown { .. }) if !first => T::INFINITY,
             Err(error) => return Err(error),
         };
         blas::scale(-T::ONE, gradient);

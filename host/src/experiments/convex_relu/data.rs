@@ -153,7 +153,7 @@ fn by_adam(split: &Split, key: Key, epochs: usize) -> Result<Course> {
 
 /// E5.
 pub(super) fn run(bench: &Bench<'_>, data: Option<&Path>, findings: &mut Findings) -> Result<()> {
-    let (patterns, iterations, epochs) = if bench.is_full() { (30, 200, 2000) } else { (8, 30, 100) };
+    let (patterns, iterations, epochs) = if bench.full() { (30, 200, 2000) } else { (8, 30, 100) };
     let cancer = BreastCancer::load()?;
     let cancer = Samples {
         rows: cancer.inputs.chunks(BreastCancer::FEATURES).map(<[f64]>::to_vec).collect(),
@@ -199,7 +199,7 @@ pub(super) fn run(bench: &Bench<'_>, data: Option<&Path>, findings: &mut Finding
             last(&admm) - at(10),
             Bound::AtMost(3.0),
         ));
-        if bench.is_full() {
+        if bench.full() {
             // Clocks differ from run to run: only the full scale draws them.
             let series = [("ADMM", &admm), ("Adam", &adam)].map(|(name, course)| {
                 Series::new(

@@ -49,7 +49,7 @@ fn number_of_patterns(count: usize) -> usize {
 /// E1.
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<Optimum> {
     let (count, widths, runs, steps): (_, &[usize], _, _) =
-        if bench.is_full() { (14, &[3, 10, 50], 10, 30_000) } else { (8, &[3, 20], 4, 4000) };
+        if bench.full() { (14, &[3, 10, 50], 10, 30_000) } else { (8, &[3, 20], 4, 4000) };
     let samples = Samples::of_teacher(bench.key.child(1), count);
     bench.progress.expect(1 + widths.len() * runs);
     let masks = all_patterns(&samples);

@@ -12,9 +12,8 @@ mod sampling;
 mod speed;
 
 use anyhow::Result;
-use quern_kernels::random::Key;
 
-use super::{Experiment, Findings, Progress, Scale, Settings};
+use super::{Bench, Experiment, Findings, Progress, Settings};
 
 /// Specification 30.
 pub struct ConvexRelu;
@@ -44,9 +43,8 @@ impl Experiment for ConvexRelu {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-        pool.install(|| {
-            let bench = Bench { scale: settings.scale, key: Key::from_seed(settings.seed), progress };
+        settings.on_threads(|| {
+            let bench = Bench::new(settings, progress);
             let mut findings = Findings::default();
             let optimum = exact::run(&bench, &mut findings)?;
             sampling::run(&bench, &optimum, &mut findings)?;
@@ -56,22 +54,4 @@ impl Experiment for ConvexRelu {
             Ok(findings)
         })
     }
-}
-
-/// What all parts share.
-struct Bench<'a> {
-    scale: Scale,
-    key: Key,
-    progress: &'a Progress,
-}
-
-impl Bench<'_> {
-    fn is_full(&self) -> bool {
-        self.scale == Scale::Full
-    }
-}
-
-fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (sum, count) = values.into_iter().fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
 }

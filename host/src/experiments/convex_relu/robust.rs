@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::descent::Network;
 use super::program::sampled;
-use super::{Bench, ROBUST, mean};
+use super::{Bench, ROBUST};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 const COUNT: usize = 30;
@@ -177,7 +178,7 @@ fn solve(bench: &Bench<'_>, key: Key, iterations: usize, descents: usize) -> Res
 
 /// E4.
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
-    let (seeds, iterations, descents) = if bench.is_full() { (5, 10_000, 3000) } else { (2, 2000, 500) };
+    let (seeds, iterations, descents) = if bench.full() { (5, 10_000, 3000) } else { (2, 2000, 500) };
     bench.progress.expect(seeds as usize * (RADII.len() + 2));
     let outcomes: Vec<_> = (0..seeds)
         .into_par_iter()

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::exact::Optimum;
 use super::program::{FEATURES, Samples, Solver, WEIGHT, sampled};
-use super::{Bench, SAMPLED, mean};
+use super::{Bench, SAMPLED};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// The lasso over N directions q on the sphere, with R = (XQ)₊: its value, and its violation of optimality.
@@ -46,7 +47,7 @@ fn directions(samples: &Samples, count: usize, key: Key) -> Result<(f64, f64)> {
 
 /// E2.
 pub(super) fn run(bench: &Bench<'_>, optimum: &Optimum, findings: &mut Findings) -> Result<()> {
-    let (patterns, many, seeds): (&[usize], &[usize], u32) = if bench.is_full() {
+    let (patterns, many, seeds): (&[usize], &[usize], u32) = if bench.full() {
         (&[5, 10, 20, 40, 80], &[10, 30, 100, 300, 1000, 3000], 5)
     } else {
         (&[5, 20, 80], &[10, 100, 1000], 3)

@@ -9,7 +9,7 @@ use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, T
 
 /// E3.
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
-    let counts: &[usize] = if bench.is_full() { &[10, 40, 160] } else { &[10] };
+    let counts: &[usize] = if bench.full() { &[10, 40, 160] } else { &[10] };
     let penalties = [0.01, 0.1, 1.0];
     let looks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
     let samples = Samples::of_teacher(bench.key.child(4), 40);

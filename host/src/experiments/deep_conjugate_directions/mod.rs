@@ -51,8 +51,7 @@ impl Experiment for DeepConjugateDirections {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-        pool.install(|| {
+        settings.on_threads(|| {
             let [training_key, test_key, box_key] = Key::from_seed(settings.seed).split();
             let sizes = match settings.scale {
                 Scale::Quick => Sizes { side: 16, channels: 8, plan: Plan { samples: 600, epochs: 20 } },

@@ -39,11 +39,10 @@ impl Experiment for GradientNormalizedSmoothness {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
         let key = Key::from_seed(settings.seed);
         let jobs = jobs(settings.scale);
         progress.expect(jobs.len());
-        let runs: Vec<Run> = pool.install(|| {
+        let runs: Vec<Run> = settings.on_threads(|| {
             jobs.par_iter()
                 .map(|job| {
                     let run = job.problem.solve(key, job.metric, job.method, job.cap);

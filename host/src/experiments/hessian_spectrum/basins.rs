@@ -8,7 +8,7 @@ use quern_kernels::stability::{Barrier, line_barrier};
 use rayon::prelude::*;
 
 use super::model::{Data, PROBLEM, Problem};
-use super::{BASIN, Bench};
+use super::{BASIN, Bench, seeds};
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 const BATCH: usize = 8;
@@ -94,7 +94,7 @@ fn basin(key: Key, bench: &Bench<'_>) -> Result<Basin> {
 
 /// E4.
 pub(super) fn run(bench: &Bench<'_>, findings: &mut Findings) -> Result<()> {
-    let seeds = bench.seeds();
+    let seeds = seeds(bench);
     bench.progress.expect(seeds.len());
     let basins: Vec<Basin> =
         seeds.into_par_iter().map(|key| basin(key.child(4), bench)).collect::<Result<_>>()?;

@@ -5,7 +5,8 @@ use quern_kernels::nn::{Activation, ScalarLoss};
 use rayon::prelude::*;
 
 use super::model::{PROBLEM, Problem, Spectrum, Trained, train};
-use super::{Bench, COVARIANCE, NEGATIVE, NOISE, OUTLIERS, WIDTH, mean};
+use super::{Bench, COVARIANCE, NEGATIVE, NOISE, OUTLIERS, WIDTH, seeds};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Series, Table};
 use crate::report::short;
 
@@ -15,7 +16,7 @@ const DEVIATIONS: [f64; 5] = [0.05, 0.1, 0.2, 0.4, 0.8];
 
 /// Trains every problem from every seed: the results of one problem side by side.
 fn train_all(bench: &Bench<'_>, name: &str, problems: &[Problem]) -> Result<Vec<Vec<Trained>>> {
-    let seeds = bench.seeds();
+    let seeds = seeds(bench);
     let runs: Vec<_> =
         problems.iter().flat_map(|&problem| seeds.iter().map(move |&key| (problem, key))).collect();
     bench.progress.expect(runs.len());

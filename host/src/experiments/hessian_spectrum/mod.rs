@@ -12,7 +12,7 @@ mod model;
 use anyhow::Result;
 use quern_kernels::random::Key;
 
-use super::{Experiment, Findings, Progress, Scale, Settings};
+use super::{Bench, Experiment, Findings, Progress, Settings};
 
 /// Specification 24.
 pub struct HessianSpectrum;
@@ -43,9 +43,8 @@ impl Experiment for HessianSpectrum {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-        pool.install(|| {
-            let bench = Bench { scale: settings.scale, key: Key::from_seed(settings.seed), progress };
+        settings.on_threads(|| {
+            let bench = Bench::new(settings, progress);
             let mut findings = Findings::default();
             clusters::by_count(&bench, &mut findings)?;
             clusters::by_width(&bench, &mut findings)?;
@@ -57,25 +56,8 @@ impl Experiment for HessianSpectrum {
     }
 }
 
-/// What all parts share.
-struct Bench<'a> {
-    scale: Scale,
-    key: Key,
-    progress: &'a Progress,
-}
-
-impl Bench<'_> {
-    /// The seeds of the runs, each with its key.
-    fn seeds(&self) -> Vec<Key> {
-        let seeds = match self.scale {
-            Scale::Quick => 1,
-            Scale::Full => 3,
-        };
-        (0..seeds).map(|seed| self.key.child(seed)).collect()
-    }
-}
-
-fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (sum, count) = values.into_iter().fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
+/// The seeds of the runs, each with its key.
+fn seeds(bench: &Bench<'_>) -> Vec<Key> {
+    let seeds = if bench.full() { 3 } else { 1 };
+    (0..seeds).map(|seed| bench.key.child(seed)).collect()
 }

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::formats::{FEWER_BITS, FORMATS, Format, INT8, Quantizer, matrices};
 use super::training::{Cell, Plan, WIDTHS, accuracy, network, train};
-use super::{BITS, Bench, GAP, mean};
+use super::{BITS, Bench, GAP};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Cell as Entry, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// The audit of one format: an outcome a seed.

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::audit::Audit;
 use super::training::accuracy;
-use super::{Bench, DEFENCE, mean};
+use super::{Bench, DEFENCE};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// Noise in units of the median half-width of the cells.

@@ -6,7 +6,8 @@ use quern_kernels::quant::audit::{Occupancy, occupancy};
 use super::audit::{AUDIT_PLAN, Audit};
 use super::formats::matrices;
 use super::training::network;
-use super::{Bench, DETECTOR, mean};
+use super::{Bench, DETECTOR};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// Share of a cell's width that counts as its border.

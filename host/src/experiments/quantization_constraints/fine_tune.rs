@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::formats::{FP4, Format, INT8, NF4};
 use super::training::{Plan, accuracy, network, train};
-use super::{Bench, FINE_TUNE, Models, mean};
+use super::{Bench, FINE_TUNE, Models};
+use crate::experiments::statistics::mean;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// Of the fine-tuning.

@@ -52,8 +52,7 @@ impl Experiment for QuantizationConstraints {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-        pool.install(|| {
+        settings.on_threads(|| {
             let bench = Bench::prepare(settings, progress)?;
             let mut findings = Findings::default();
             let audits = audit::run(&bench, &mut findings)?;
@@ -117,10 +116,4 @@ impl<'a> Bench<'a> {
     fn full(&self) -> bool {
         self.scale == Scale::Full
     }
-}
-
-/// Arithmetic mean; NaN of nothing.
-fn mean(figures: impl IntoIterator<Item = f64>) -> f64 {
-    let (sum, count) = figures.into_iter().fold((0.0, 0), |(sum, count), figure| (sum + figure, count + 1));
-    sum / f64::from(count)
 }

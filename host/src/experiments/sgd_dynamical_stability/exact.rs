@@ -7,6 +7,7 @@ use quern_kernels::spectrum::jacobi_eigen;
 use quern_kernels::stability::{Curvature, LinearizedSgd, Ratios, Sampling, Threshold, batch_factor, ratios};
 
 use super::EXACT;
+use crate::experiments::statistics::median;
 use crate::experiments::{
     Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Progress, Scale, Series, Table,
 };
@@ -160,9 +161,4 @@ pub(super) fn run(scale: Scale, key: Key, progress: &Progress, findings: &mut Fi
             .collect(),
     });
     Ok(())
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

@@ -42,9 +42,8 @@ impl Experiment for SgdDynamicalStability {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
         let [diagonal_key, relu_key, balance_key, exact_key] = Key::from_seed(settings.seed).split();
-        pool.install(|| {
+        settings.on_threads(|| {
             let mut findings = Findings::default();
             diagonal::run(settings.scale, diagonal_key, progress, &mut findings)?;
             relu::run(settings.scale, relu_key, progress, &mut findings)?;

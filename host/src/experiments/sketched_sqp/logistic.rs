@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use quern_kernels::factor::Qr;
+use quern_kernels::loss::logistic;
 use quern_kernels::optim::sqp::{Accuracy, EqualityProgram, SketchedSqpSettings, Status};
 use quern_kernels::random::{Key, fill_normal};
 use rayon::prelude::*;
@@ -66,11 +67,9 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// log(1 + e⁻ᵘ), without overflow, and 1/(1 + eᵘ).
+/// ln(1 + e⁻ᵘ) and 1/(1 + eᵘ); NaN where u is not finite.
 fn loss(u: f64) -> (f64, f64) {
-    let small = (-u.abs()).exp();
-    let share = if u > 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) };
-    (small.ln_1p() + (-u).max(0.0), share)
+    logistic(u).map_or((f64::NAN, f64::NAN), |(value, derivative)| (value, -derivative))
 }
 
 impl EqualityProgram<f64> for Logistic {

@@ -12,9 +12,8 @@ mod suite;
 
 use anyhow::Result;
 use quern_kernels::optim::sqp::{Accuracy, SketchedSqpSettings};
-use quern_kernels::random::Key;
 
-use super::{Experiment, Findings, Progress, Scale, Settings};
+use super::{Bench, Experiment, Findings, Progress, Settings};
 
 /// Specification 14.
 pub struct SketchedSqp;
@@ -45,9 +44,8 @@ impl Experiment for SketchedSqp {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-        pool.install(|| {
-            let bench = Bench { scale: settings.scale, key: Key::from_seed(settings.seed), progress };
+        settings.on_threads(|| {
+            let bench = Bench::new(settings, progress);
             let mut findings = Findings::default();
             suite::run(&bench, &mut findings)?;
             pde::run(&bench, &mut findings)?;
@@ -58,34 +56,7 @@ impl Experiment for SketchedSqp {
     }
 }
 
-/// What all parts share.
-struct Bench<'a> {
-    scale: Scale,
-    key: Key,
-    progress: &'a Progress,
-}
-
-impl Bench<'_> {
-    fn full(&self) -> bool {
-        self.scale == Scale::Full
-    }
-}
-
 /// The settings of the source, in either mode to its tolerance of 10⁻⁴.
 fn settings(accuracy: Accuracy) -> SketchedSqpSettings<f64> {
     SketchedSqpSettings { tolerance: 1e-4, ..SketchedSqpSettings::new(accuracy) }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
-}
-
-fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (sum, count) = values.into_iter().fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
 }

@@ -8,7 +8,8 @@ use quern_kernels::optim::sqp::{
 };
 use rayon::prelude::*;
 
-use super::{Bench, SUPERLINEAR, median, settings};
+use super::{Bench, SUPERLINEAR, settings};
+use crate::experiments::statistics::median;
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 
 /// Where a run ends: below, rounding takes part.

@@ -5,7 +5,8 @@ use quern_firmware::generators::{TEST_PROGRAMS, TestProgram};
 use quern_kernels::optim::sqp::{Accuracy, EqualityProgram, SketchedSqpSettings, Status};
 use rayon::prelude::*;
 
-use super::{Bench, COUNTS, EVALUATIONS, SINGULAR, SOLVED, UNIT, mean, median, settings};
+use super::{Bench, COUNTS, EVALUATIONS, SINGULAR, SOLVED, UNIT, settings};
+use crate::experiments::statistics::{mean, median};
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 use crate::nlp::{self, Method, Options, Outcome};
 

@@ -40,9 +40,8 @@ impl Experiment for SparseOt {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
         let [points, tokens] = Key::from_seed(settings.seed).split();
-        pool.install(|| {
+        settings.on_threads(|| {
             let mut findings = Findings::default();
             histograms::run(&mut findings)?;
             smoothness::run(settings.scale, points, progress, &mut findings)?;

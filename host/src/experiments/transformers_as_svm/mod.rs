@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::{
     Axis, Bound, Check, Experiment, Findings, Plot, PlotKind, Progress, Scale, Series, Settings, Table,
 };
+use crate::experiments::statistics::mean;
 use sequences::{Machines, Sequences};
 use training::{Form, Trained};
 
@@ -38,11 +39,10 @@ impl Experiment for TransformersAsSvm {
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
         let [direction, rank, feasible] = Key::from_seed(settings.seed).split();
         let plan = if settings.scale == Scale::Full { FULL } else { QUICK };
         progress.expect(plan.full_seeds as usize + plan.factor_seeds as usize);
-        pool.install(|| {
+        settings.on_threads(|| {
             let mut findings = Findings::default();
             directions(&plan, direction, progress, &mut findings)?;
             ranks(&plan, rank, progress, &mut findings)?;
@@ -89,11 +89,6 @@ const FULL: Plan = Plan {
 const SEQUENCES: usize = 6;
 const TOKENS: usize = 8;
 const DIMENSION: usize = 10;
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / count
-}
 
 /// E1.
 fn directions(plan: &Plan, key: Key, progress: &Progress, findings: &mut Findings) -> Result<()> {
@@ -227,18 +222,13 @@ fn ranks(plan: &Plan, key: Key, progress: &Progress, findings: &mut Findings) ->
         }
     }
     findings.checks.push(
-        Check::new(
-            "nuclear over Frobenius rank, mean over d ≥ 10",
-            RANK,
-            mean(ratios.into_iter()),
-            Bound::AtMost(0.75),
-        )
-        .remark("'well below' without a number: three quarters is this suite's reading"),
+        Check::new("nuclear over Frobenius rank, mean over d ≥ 10", RANK, mean(ratios), Bound::AtMost(0.75))
+            .remark("'well below' without a number: three quarters is this suite's reading"),
     );
     findings.checks.push(Check::new(
         "Frobenius rank: mean distance from min(n, d), d ≥ 10",
         RANK,
-        mean(gaps.into_iter()),
+        mean(gaps),
         Bound::AtMost(1.0),
     ));
     findings.tables.push(table);

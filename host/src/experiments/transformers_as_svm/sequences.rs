@@ -4,10 +4,14 @@ use anyhow::Result;
 use quern_firmware::generators::unit_vectors;
 use quern_kernels::Error;
 use quern_kernels::nn::Attention;
-use quern_kernels::optim::{NuclearSvm, NuclearSvmSettings, NuclearSvmStatus};
+use quern_kernels::optim::composite::{Admm, AdmmSettings, NuclearSvm, NuclearSvmSettings, Stop};
 use quern_kernels::prox::{OuterProductProjection, OuterProducts, ProjectionStatus};
 use quern_kernels::random::Key;
 use quern_kernels::spectrum::jacobi_svd;
+
+/// Residuals of 10⁻⁸, or 500 steps.
+const STOP: Stop<f64> =
+    Stop { absolute_tolerance: 1e-8, relative_tolerance: 0.0, max_iterations: 500, check_interval: 1 };
 
 /// Unit tokens, queries and head; random labels.
 pub(super) struct Sequences {
@@ -83,14 +87,17 @@ impl Machines {
         let frobenius_rank = rank(&frobenius, d)?;
         let mut machines = Self { frobenius, frobenius_rank, nuclear: None, nuclear_rank: None };
         if nuclear {
-            let settings =
-                NuclearSvmSettings { tolerance: 1e-8, projection_tolerance: 1e-10, ..Default::default() };
-            let mut svm = NuclearSvm::new(settings, vec![0.0; NuclearSvm::scalars(count, d, d)])?;
-            if svm.solve(&constraints)?.status == NuclearSvmStatus::Infeasible {
-                return Ok(None);
-            }
-            machines.nuclear_rank = Some(rank(svm.low_rank(), d)?);
-            machines.nuclear = Some(svm.low_rank().to_vec());
+            let settings = NuclearSvmSettings { projection_tolerance: 1e-10, ..Default::default() };
+            let memory = vec![0.0; NuclearSvm::scalars(count, d, d)];
+            let mut svm = NuclearSvm::new(constraints, settings, memory)?;
+            let mut admm =
+                Admm::new(AdmmSettings { relaxation: 1.0 }, vec![0.0; Admm::scalars(d * d, d * d)])?;
+            match admm.solve(&mut svm, &STOP) {
+                Err(Error::Infeasible { .. }) => return Ok(None),
+                outcome => outcome?,
+            };
+            machines.nuclear_rank = Some(rank(admm.second(), d)?);
+            machines.nuclear = Some(admm.second().to_vec());
         }
         Ok(Some(machines))
     }

@@ -13,12 +13,14 @@
 //! The problem implements the trait of the method, [`CompositeProblem`], [`SplitProblem`] or [`SaddleProblem`], and
 //! brings the memory its maps need; the method brings that of its iterates. All three stop by a [`Stop`] and end in a
 //! [`Report`]. An iterate that overflows is an error, never an answer. Problems that stand here: [`Lasso`] for FISTA,
-//! [`ConvexRelu`] for ADMM, [`RobustHinge`] for PDHG; the last two train networks of rectified units.
+//! [`ConvexRelu`] and [`NuclearSvm`] for ADMM, [`RobustHinge`] for PDHG; `ConvexRelu` and `RobustHinge` train networks of
+//! rectified units.
 
 mod admm;
 mod convex_relu;
 mod fista;
 mod lasso;
+mod nuclear_svm;
 mod pdhg;
 mod report;
 mod robust_hinge;
@@ -27,6 +29,7 @@ pub use admm::{Admm, AdmmSettings, SplitProblem};
 pub use convex_relu::{ConvexRelu, DualBound};
 pub use fista::{CompositeProblem, Fista, FistaSettings, StepLength};
 pub use lasso::Lasso;
+pub use nuclear_svm::{NuclearSvm, NuclearSvmSettings};
 pub use pdhg::{Pdhg, PdhgSettings, SaddleProblem};
 pub use report::{Report, Residuals, Status, Stop};
 pub use robust_hinge::RobustHinge;

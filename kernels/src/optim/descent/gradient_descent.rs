@@ -156,7 +156,7 @@ impl<T: Real, B: BorrowMut<[T]>> GradientDescent<T, B> {
         // The search takes infinity for a step too long.
         let value = match (found, &norm) {
             (Some(value), Ok(_)) => value,
-            _ => T::MAX + T::MAX,
+            _ => T::INFINITY,
         };
         match (search.step_on_path(value, slope, trial_slope), norm) {
             (line_search::Step::Accepted, Ok(norm)) => {

@@ -95,7 +95,7 @@ impl<'a, T: Real> Metric<'a, T> {
             Kind::Dense { factors, .. } => {
                 // A length that fits, and what is not finite stays so.
                 if factors.solve(raised).is_err() {
-                    raised.fill(T::MAX + T::MAX);
+                    raised.fill(T::INFINITY);
                 }
             }
         }
@@ -116,7 +116,7 @@ impl<'a, T: Real> Metric<'a, T> {
             }
             Kind::Dense { matrix, .. } => {
                 if blas::symv(T::ONE, matrix, direction, T::ZERO, lowered).is_err() {
-                    lowered.fill(T::MAX + T::MAX);
+                    lowered.fill(T::INFINITY);
                 }
             }
         }

@@ -78,7 +78,7 @@ pub struct Bounds<T, const N: usize, const M: usize> {
 impl<T: Real, const N: usize, const M: usize> Bounds<T, N, M> {
     /// No bounds.
     pub fn none() -> Self {
-        let infinity = T::ONE / T::ZERO;
+        let infinity = T::INFINITY;
         Self {
             state_lower: [-infinity; N],
             state_upper: [infinity; N],

@@ -45,6 +45,20 @@ impl<'a, T> Vectors<'a, T> {
     }
 }
 
+impl<T: Real> Vectors<'_, T> {
+    /// f and ∇f at the trial. Where they are not finite f is infinite, except at the `first`, where that is an error.
+    pub(super) fn evaluate(
+        self,
+        objective: &mut impl FnMut(&[T], &mut [T]) -> Result<T, Error>,
+        first: bool,
+    ) -> Result<T, Error> {
+        match objective(self.trial, self.trial_gradient) {
+            Err(Error::NonFinite { .. }) if !first => Ok(T::INFINITY),
+            outcome => outcome,
+        }
+    }
+}
+
 /// Which pairs are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Ring {

@@ -274,13 +274,8 @@ impl<T: Real, B: BorrowMut<[T]>> Iteration<T> for Lbfgs<T, B> {
         &mut self,
         objective: &mut F,
     ) -> Result<Step, Error> {
-        let vectors = self.vectors()?;
-        let value = match objective(vectors.trial, vectors.trial_gradient) {
-            Ok(value) => value,
-            Err(error @ Error::NonFinite { .. }) if self.phase == Phase::Fresh => return Err(error),
-            Err(Error::NonFinite { .. }) => T::MAX / T::ZERO,
-            Err(error) => return Err(error),
-        };
+        let first = self.phase == Phase::Fresh;
+        let value = self.vectors()?.evaluate(objective, first)?;
         self.judge(value)
     }
 

@@ -370,12 +370,7 @@ impl<T: Real, B: BorrowMut<[T]>> Iteration<T> for InBox<'_, T, B> {
     ) -> Result<Step, Error> {
         let Lbfgsb { memory, size, settings, phase, .. } = &mut *self.solver;
         let vectors = Vectors::split(memory.borrow_mut(), *size, settings.history)?;
-        let value = match objective(vectors.trial, vectors.trial_gradient) {
-            Ok(value) => value,
-            Err(error @ Error::NonFinite { .. }) if *phase == Phase::Fresh => return Err(error),
-            Err(Error::NonFinite { .. }) => T::MAX / T::ZERO,
-            Err(error) => return Err(error),
-        };
+        let value = vectors.evaluate(objective, *phase == Phase::Fresh)?;
         self.solver.judge(value, self.lower, self.upper)
     }
 

@@ -113,7 +113,7 @@ pub struct Report<T> {
 
 /// A started method.
 pub(super) trait Iteration<T> {
-    /// f and ∇f at the trial, judged; an [`Error::NonFinite`] of the objective counts as NaN.
+    /// f and ∇f at the trial, judged; where the objective says [`Error::NonFinite`], f is infinite.
     fn evaluate<F: FnMut(&[T], &mut [T]) -> Result<T, Error>>(
         &mut self,
         objective: &mut F,

@@ -1,9 +1,9 @@
 use super::iterate::{Iterate, check_positive, check_shapes, cut, scalars};
-use super::report::Counts;
+use super::report::{Counts, run};
 use super::{EqualityProgram, Report, Status, Step};
 use crate::blas::{axpy, copy, dot, gemm_transposed_left, gemv_transposed, norm2};
 use crate::factor::Cholesky;
-use crate::optim::line_search::{self, Armijo, ArmijoSettings};
+use crate::optim::line_search::ArmijoSettings;
 use crate::{Error, Real, check_finite};
 use core::borrow::BorrowMut;
 
@@ -65,7 +65,7 @@ impl<T: Real> AugmentedLagrangianSettings<T> {
 /// The method of multipliers: Newton's method on A(x) = f + λᵀc + (μ/2)‖c‖², then λ ← λ + μc.
 ///
 /// A step is one Newton step, −(W(x, λ + μc) + μGᵀG + τI)⁻¹∇A with the smallest τ of 0, ‖·‖_F·10⁻³, ‖·‖_F·10⁻², … for
-/// which Cholesky's factorization exists, its length by [`Armijo`] on A; or, where ‖∇A‖₂ is at most the inner tolerance,
+/// which Cholesky's factorization exists, its length by [`Armijo`](crate::optim::line_search::Armijo) on A; or, where ‖∇A‖₂ is at most the inner tolerance,
 /// an update of λ and μ.
 ///
 /// Shapes: those of the [`EqualityProgram`]. Guarantees: as [`SketchedSqp`](super::SketchedSqp); the Jacobian may have
@@ -248,27 +248,12 @@ impl<T: Real, B: BorrowMut<[T]>> AugmentedLagrangian<T, B> {
             Ok::<T, Error>(objective + dot(multipliers, c)? + half * self.penalty * dot(c, c)?)
         };
         let settings = ArmijoSettings { max_evaluations: 50, ..ArmijoSettings::default() };
-        let Ok(mut search) = Armijo::start(settings, merit(self.objective, &iterate)?, slope, T::ONE) else {
+        let (start, along) = ((self.objective, slope), (&*direction, origin));
+        let Some(found) = iterate.search(problem, &mut self.counts, settings, start, along, merit)? else {
             return Ok(Step::Stopped(Status::LineSearch));
         };
-        copy(iterate.point, origin)?;
-        loop {
-            iterate.move_along(origin, search.step_length(), direction);
-            let objective = iterate.evaluate(problem, &mut self.counts)?;
-            let value = if iterate.check().is_ok() { merit(objective, &iterate)? } else { T::MAX + T::MAX };
-            match search.step(value) {
-                line_search::Step::Evaluate => {}
-                line_search::Step::Accepted => {
-                    (self.objective, self.step_length) = (objective, search.step_length());
-                    return Ok(Step::Advanced);
-                }
-                line_search::Step::Failed => {
-                    copy(origin, iterate.point)?;
-                    self.objective = iterate.evaluate(problem, &mut self.counts)?;
-                    return Ok(Step::Stopped(Status::LineSearch));
-                }
-            }
-        }
+        (self.objective, self.step_length) = found;
+        Ok(Step::Advanced)
     }
 
     /// Starts and steps until solved, or as long as there is a step and the budget lasts.
@@ -282,16 +267,8 @@ impl<T: Real, B: BorrowMut<[T]>> AugmentedLagrangian<T, B> {
         multipliers: &[T],
     ) -> Result<Report<T>, Error> {
         self.start(problem, x, multipliers)?;
-        let status = loop {
-            let solved = self.report(Status::Solved).optimality_norm <= self.settings.tolerance;
-            if self.counts.iterations >= self.settings.max_iterations && !solved {
-                break Status::MaxIterations;
-            }
-            if let Step::Stopped(status) = self.step(problem) {
-                break status;
-            }
-        };
-        Ok(self.report(status))
+        let stop = (self.settings.tolerance, self.settings.max_iterations);
+        Ok(run(self, stop, Self::report, |method| method.step(problem)))
     }
 
     /// The figures of the iterate at hand, under this status.

@@ -1,5 +1,5 @@
 use super::iterate::{Iterate, check_positive, check_shapes, cut, scalars};
-use super::report::Counts;
+use super::report::{Counts, run};
 use super::{EqualityProgram, KktOperator, Report, Status, Step};
 use crate::blas::{copy, dot, norm1, norm2};
 use crate::krylov::{self, Gmres, PreconditionedSystem};
@@ -351,16 +351,8 @@ impl<T: Real, B: BorrowMut<[T]>> ExactPenaltySqp<T, B> {
         multipliers: &[T],
     ) -> Result<Report<T>, Error> {
         self.start(problem, x, multipliers)?;
-        let status = loop {
-            let solved = self.report(Status::Solved).optimality_norm <= self.settings.tolerance;
-            if self.counts.iterations >= self.settings.max_iterations && !solved {
-                break Status::MaxIterations;
-            }
-            if let Step::Stopped(status) = self.step(problem) {
-                break status;
-            }
-        };
-        Ok(self.report(status))
+        let stop = (self.settings.tolerance, self.settings.max_iterations);
+        Ok(run(self, stop, Self::report, |method| method.step(problem)))
     }
 
     /// The figures of the iterate at hand, under this status.

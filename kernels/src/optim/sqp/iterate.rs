@@ -2,8 +2,9 @@
 
 use super::EqualityProgram;
 use super::report::Counts;
-use crate::blas::{axpy_unchecked, dot_unchecked, gemm_transposed_right, gemv, gemv_transposed, norm2};
+use crate::blas::{axpy_unchecked, copy, dot_unchecked, gemm_transposed_right, gemv, gemv_transposed, norm2};
 use crate::factor::{Cholesky, null_basis};
+use crate::optim::line_search::{self, Armijo, ArmijoSettings};
 use crate::spectrum::jacobi_eigen;
 use crate::{Error, Real, check_finite, check_length};
 
@@ -146,6 +147,38 @@ impl<'a, T: Real> Iterate<'a, T> {
     pub(super) fn move_along(&mut self, origin: &[T], step_length: T, direction: &[T]) {
         for ((entry, &from), &along) in self.point.iter_mut().zip(origin).zip(direction) {
             *entry = from + step_length * along;
+        }
+    }
+
+    /// Moves along (Δx; Δλ) to where [`Armijo`]'s search on a merit function, of this slope along it, accepts: f there, and
+    /// the step length. `None` where there is no such place, then the point stays. A merit of derivatives that are not
+    /// finite is infinite. `origin` is lent.
+    pub(super) fn search(
+        &mut self,
+        problem: &(impl EqualityProgram<T> + ?Sized),
+        counts: &mut Counts,
+        settings: ArmijoSettings<T>,
+        (objective, slope): (T, T),
+        (direction, origin): (&[T], &mut [T]),
+        merit: impl Fn(T, &Self) -> Result<T, Error>,
+    ) -> Result<Option<(T, T)>, Error> {
+        let Ok(mut search) = Armijo::start(settings, merit(objective, self)?, slope, T::ONE) else {
+            return Ok(None);
+        };
+        copy(self.point, origin)?;
+        loop {
+            self.move_along(origin, search.step_length(), direction);
+            let objective = self.evaluate(problem, counts)?;
+            let value = if self.check().is_ok() { merit(objective, self)? } else { T::INFINITY };
+            match search.step(value) {
+                line_search::Step::Evaluate => {}
+                line_search::Step::Accepted => return Ok(Some((objective, search.step_length()))),
+                line_search::Step::Failed => {
+                    copy(origin, self.point)?;
+                    self.evaluate(problem, counts)?;
+                    return Ok(None);
+                }
+            }
         }
     }
 

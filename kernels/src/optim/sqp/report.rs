@@ -64,6 +64,25 @@ pub struct Report<T> {
     pub optimality_norm: T,
 }
 
+/// Steps until ‖(∇ₓL; c)‖₂ is at most the tolerance, or as long as there is a step and the budget lasts.
+pub(super) fn run<M, T: Real>(
+    method: &mut M,
+    (tolerance, max_iterations): (T, usize),
+    report: impl Fn(&M, Status) -> Report<T>,
+    mut step: impl FnMut(&mut M) -> Step,
+) -> Report<T> {
+    loop {
+        let exhausted = report(method, Status::MaxIterations);
+        let solved = exhausted.optimality_norm <= tolerance;
+        if exhausted.iterations >= max_iterations && !solved {
+            return exhausted;
+        }
+        if let Step::Stopped(status) = step(method) {
+            return report(method, status);
+        }
+    }
+}
+
 /// What a solve has counted so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {

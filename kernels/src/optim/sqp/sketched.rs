@@ -1,5 +1,5 @@
 use super::iterate::{Iterate, check_shapes, cut, scalars};
-use super::report::Counts;
+use super::report::{Counts, run};
 use super::{
     Accuracy, Directions, EqualityProgram, ExactAugmentedLagrangian, Report, SketchedSqpSettings, Status,
     Step, kkt_assemble,
@@ -8,7 +8,7 @@ use crate::blas::{copy, dot, norm2};
 use crate::factor::Qr;
 use crate::krylov::{self, LinearSystem, Sketch, SketchAndProject};
 use crate::linop::Dense;
-use crate::optim::line_search::{self, Armijo, ArmijoSettings};
+use crate::optim::line_search::ArmijoSettings;
 use crate::random::{Key, Stream};
 use crate::{Error, Real, check_finite};
 use core::borrow::BorrowMut;
@@ -305,32 +305,14 @@ impl<T: Real, B: BorrowMut<[T]>> SketchedSqp<T, B> {
             least_contraction: T::from_f64(0.5),
             max_evaluations: 50,
         };
-        let value = merit(self.objective, &iterate)?;
-        let Ok(mut search) = Armijo::start(settings, value, slope, T::ONE) else {
+        let (start, along) = ((self.objective, slope), (&*direction, origin));
+        let Some(found) = iterate.search(problem, &mut self.counts, settings, start, along, merit)? else {
             return Ok(Step::Stopped(Status::LineSearch));
         };
-        copy(iterate.point, origin)?;
-        loop {
-            iterate.move_along(origin, search.step_length(), direction);
-            let objective = iterate.evaluate(problem, &mut self.counts)?;
-            // Their squares, times η₂, may be finite where they are not.
-            let value = if iterate.check().is_ok() { merit(objective, &iterate)? } else { T::MAX + T::MAX };
-            match search.step(value) {
-                line_search::Step::Evaluate => {}
-                line_search::Step::Accepted => {
-                    self.objective = objective;
-                    self.step_length = search.step_length();
-                    self.forcing *= self.settings.forcing_decay;
-                    self.counts.iterations = self.counts.iterations.saturating_add(1);
-                    return Ok(Step::Advanced);
-                }
-                line_search::Step::Failed => {
-                    copy(origin, iterate.point)?;
-                    self.objective = iterate.evaluate(problem, &mut self.counts)?;
-                    return Ok(Step::Stopped(Status::LineSearch));
-                }
-            }
-        }
+        (self.objective, self.step_length) = found;
+        self.forcing *= self.settings.forcing_decay;
+        self.counts.iterations = self.counts.iterations.saturating_add(1);
+        Ok(Step::Advanced)
     }
 
     /// Starts and steps until solved, or as long as there is a step and the budget lasts.
@@ -344,16 +326,8 @@ impl<T: Real, B: BorrowMut<[T]>> SketchedSqp<T, B> {
         multipliers: &[T],
     ) -> Result<Report<T>, Error> {
         self.start(problem, x, multipliers)?;
-        let status = loop {
-            let solved = self.report(Status::Solved).optimality_norm <= self.settings.tolerance;
-            if self.counts.iterations >= self.settings.max_iterations && !solved {
-                break Status::MaxIterations;
-            }
-            if let Step::Stopped(status) = self.step(problem) {
-                break status;
-            }
-        };
-        Ok(self.report(status))
+        let stop = (self.settings.tolerance, self.settings.max_iterations);
+        Ok(run(self, stop, Self::report, |method| method.step(problem)))
     }
 
     /// The figures of the iterate at hand, under this status.
