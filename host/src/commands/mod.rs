@@ -9,6 +9,7 @@ mod cells;
 mod demo;
 mod generate;
 mod list;
+mod number;
 mod output;
 mod project;
 mod quantize;

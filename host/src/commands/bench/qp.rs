@@ -13,6 +13,7 @@ use quern::report;
 use serde::{Deserialize, Serialize};
 
 use super::peer;
+use crate::commands::number::positive;
 use crate::commands::output;
 
 /// Quadratic programs, against OSQP and Clarabel.
@@ -32,13 +33,13 @@ pub(super) struct Qp {
     #[arg(long, value_name = "PATH", required = true)]
     problems: Vec<PathBuf>,
     /// The residuals asked for.
-    #[arg(long, default_value_t = 1e-6)]
+    #[arg(long, default_value_t = 1e-6, value_parser = positive, allow_negative_numbers = true)]
     tolerance: f64,
     /// Runs.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     repetitions: u32,
     /// Seconds after which a solver may give up.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = positive, allow_negative_numbers = true)]
     limit: f64,
     /// A Python interpreter with NumPy, SciPy, OSQP and Clarabel, to measure these as well.
     #[arg(long, value_name = "FILE")]
@@ -96,16 +97,6 @@ struct Line {
 
 impl Qp {
     pub(super) fn run(self) -> Result<ExitCode> {
-        ensure!(
-            self.tolerance > 0.0 && self.tolerance.is_finite(),
-            "--tolerance: expected a number above 0, found {}",
-            self.tolerance
-        );
-        ensure!(
-            self.limit > 0.0 && self.limit.is_finite(),
-            "--limit: expected seconds above 0, found {}",
-            self.limit
-        );
         let files = files(&self.problems)?;
         let programs: Vec<_> =
             files.iter().map(|file| quadratic_program::read(file)).collect::<Result<_>>()?;

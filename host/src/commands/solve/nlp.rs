@@ -14,6 +14,7 @@ use quern_kernels::optim::sqp::{Accuracy, EqualityProgram, SketchedSqpSettings, 
 use quern_kernels::random::Key;
 use serde::Serialize;
 
+use crate::commands::number::tolerance;
 use crate::commands::output;
 
 /// Solves built-in problems under equality constraints, min f(x) subject to c(x) = 0, from their usual starts.
@@ -63,13 +64,6 @@ enum Mode {
     Theory,
     /// A tenth to begin with, sharpened where a step does not descend.
     Practical,
-}
-
-fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(tolerance) if tolerance > 0.0 && tolerance < 1.0 => Ok(tolerance),
-        _ => Err("expected a number between 0 and 1".into()),
-    }
 }
 
 #[derive(Serialize)]

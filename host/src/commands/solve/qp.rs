@@ -12,6 +12,7 @@ use quern::qp::{Method, Prepared};
 use quern_kernels::optim::qp::Status;
 use serde::Serialize;
 
+use crate::commands::number::tolerance;
 use crate::commands::output;
 
 /// Solves a convex quadratic program: min ½xᵀPx + qᵀx + r subject to l ≤ Ax ≤ u.
@@ -54,13 +55,6 @@ enum Kernel {
     InteriorPoint,
     /// Many cheap steps with one factorization, then polishing.
     Splitting,
-}
-
-fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(tolerance) if tolerance > 0.0 && tolerance < 1.0 => Ok(tolerance),
-        _ => Err("expected a number between 0 and 1".into()),
-    }
 }
 
 #[derive(Serialize)]

@@ -14,6 +14,7 @@ use quern_kernels::transport::{
 };
 use serde::Serialize;
 
+use crate::commands::number::positive;
 use crate::commands::output;
 
 /// Solves a problem of optimal transport: min ⟨T, C⟩ + a regularizer over T ≥ 0 with T1 = a, Tᵀ1 = b.
@@ -67,13 +68,6 @@ enum Method {
     Quadratic,
     /// A squared norm and at most K nonzeros a column, by L-BFGS, then Adam where that stalls.
     Sparse,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
-        _ => Err("expected a positive number".into()),
-    }
 }
 
 #[derive(Serialize)]
