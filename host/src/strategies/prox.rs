@@ -97,12 +97,12 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
         "intersect_boxes" => (0..=longest)
             .prop_flat_map(|n| (bounds(n), spoiled(vector(n)), proptest::collection::vec(0.0..20.0f64, n)))
             .prop_map(|((lower, upper), inner, width)| {
-                // The second box holds a point of the first mostly.
-                let near = |(i, width): (usize, &f64)| {
-                    inner.get(i).copied().unwrap_or(0.0).clamp(lower[i], upper[i]) - width
-                };
-                let other_lower: Vec<f64> = width.iter().enumerate().map(near).collect();
-                let other_upper = inner.iter().zip(&width).map(|(inner, width)| inner + width).collect();
+                // The second box holds a point of the first, but for its last side at times.
+                let within =
+                    |i: usize, x: f64| if i + 1 < width.len() { x.clamp(lower[i], upper[i]) } else { x };
+                let point: Vec<f64> = inner.iter().enumerate().map(|(i, &x)| within(i, x)).collect();
+                let other_lower = point.iter().zip(&width).map(|(x, width)| x - width).collect();
+                let other_upper = point.iter().zip(&width).map(|(x, width)| x + width).collect();
                 [lower, upper, other_lower, other_upper].map(|bounds| numbers.vector(bounds)).into()
             })
             .boxed(),

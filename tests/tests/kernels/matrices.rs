@@ -24,7 +24,7 @@ struct Golden {
 }
 
 fn golden(method: &str) -> BTreeMap<String, Golden> {
-    let table = include_str!("../golden/krylov.csv");
+    let table = include_str!("../../golden/krylov.csv");
     table
         .lines()
         .skip(1)

@@ -19,7 +19,7 @@ use quern_kernels::random::{Key, fill_normal};
 use quern_kernels::spectrum::operator_norm;
 use quern_tests::golden_cases;
 
-const GOLDEN: &str = include_str!("../golden/convex_relu.csv");
+const GOLDEN: &str = include_str!("../../golden/convex_relu.csv");
 
 fn golden(kind: &str) -> Vec<BTreeMap<&'static str, Vec<f64>>> {
     golden_cases(GOLDEN, kind)

@@ -38,7 +38,7 @@ fn every_plant_comes_to_rest() {
 fn the_quadrotor_of_the_file_is_the_one_in_the_firmware() {
     let Some(path) = data("quadrotor_20hz.toml") else { return };
     let model = Model::read(&path).unwrap();
-    let held = include_str!("../../firmware/src/generators/quadrotor_20hz.rs");
+    let held = include_str!("../../../firmware/src/generators/quadrotor_20hz.rs");
     assert_eq!(generate::mpc::constants(&model).unwrap(), held);
     let folder = tempfile::tempdir().unwrap();
     let document =

@@ -476,7 +476,7 @@ fn misuse_is_refused() {
 }
 
 /// Problem, f, x: optima by SciPy, from formulas written again; see `tests/golden/generate_sqp.py`.
-const OPTIMA: &str = include_str!("../golden/sqp.csv");
+const OPTIMA: &str = include_str!("../../golden/sqp.csv");
 
 #[test]
 fn optima_are_those_of_scipy() {

@@ -6,10 +6,10 @@ use quern_kernels::quant::ggml::{Q4_0, Q4_1, Q4K, Q6K, Q8_0};
 use quern_kernels::quant::{AbsmaxInt, AsymU8, Fp4, Nf4, Rule, Scheme};
 
 /// Scheme, batch, digest of what is stored, digest of the dequantized values where a package dequantizes.
-const DIGESTS: &str = include_str!("../golden/quantizers.csv");
+const DIGESTS: &str = include_str!("../../golden/quantizers.csv");
 
 /// Scheme, group, what is stored in hexadecimal digits.
-const EXAMPLES: &str = include_str!("../golden/quantizers_examples.csv");
+const EXAMPLES: &str = include_str!("../../golden/quantizers_examples.csv");
 
 /// Groups a batch.
 const BATCH: u32 = 64;

@@ -210,7 +210,7 @@ struct Golden {
 
 fn golden() -> Vec<Golden> {
     let numbers = |field: &str| field.split(' ').map(|number| number.parse().unwrap()).collect();
-    include_str!("../golden/optimizers.csv")
+    include_str!("../../golden/optimizers.csv")
         .lines()
         .skip(1)
         .map(|line| {

@@ -150,7 +150,7 @@ fn normalized_descent_moves_at_its_rate() {
     }
 }
 
-const GOLDEN: &str = include_str!("../golden/separation.csv");
+const GOLDEN: &str = include_str!("../../golden/separation.csv");
 
 /// Clarabel's optima; see `tests/golden/generate_separation.py`.
 #[test]

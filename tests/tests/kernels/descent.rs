@@ -423,7 +423,7 @@ fn what_cannot_go_on_stays() {
     assert!((descent.solution()[0] - 5.0_f64).abs() < 1e-11);
 }
 
-const GOLDEN: &str = include_str!("../golden/descent.csv");
+const GOLDEN: &str = include_str!("../../golden/descent.csv");
 
 /// SciPy's optima; see `tests/golden/generate_descent.py`.
 #[test]

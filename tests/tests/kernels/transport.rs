@@ -13,7 +13,7 @@ use quern_kernels::transport::{
     marginal_error, max_k, plan, semidual,
 };
 
-const GOLDEN: &str = include_str!("../golden/transport.csv");
+const GOLDEN: &str = include_str!("../../golden/transport.csv");
 
 struct Golden {
     kind: &'static str,

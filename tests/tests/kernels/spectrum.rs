@@ -292,7 +292,7 @@ fn the_largest_eigenvalues_of_real_matrices_are_those_of_scipy() {
         println!("{} does not exist: only generated matrices are tested", folder.display());
         return;
     }
-    for line in include_str!("../golden/spectrum.csv").lines().skip(1) {
+    for line in include_str!("../../golden/spectrum.csv").lines().skip(1) {
         let (name, numbers) = line.split_once(',').unwrap();
         let numbers: Vec<f64> = numbers.split(',').map(|number| number.parse().unwrap()).collect();
         let matrix = matrix_market::read_matrix(&folder.join(format!("{name}.mtx"))).unwrap();

@@ -9,10 +9,10 @@ use quern_kernels::nn::{Activation, Mlp};
 use quern_tests::command_line::{Run, quern};
 use serde_json::Value;
 
-#[path = "../../firmware/examples/network/sample.rs"]
+#[path = "../../../firmware/examples/network/sample.rs"]
 mod sample;
 #[expect(unreachable_pub, reason = "the file is written for a module of any visibility")]
-#[path = "../../firmware/examples/network/weights.rs"]
+#[path = "../../../firmware/examples/network/weights.rs"]
 mod weights;
 
 fn root() -> PathBuf {

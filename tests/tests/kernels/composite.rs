@@ -16,7 +16,7 @@ use quern_kernels::spectrum::operator_norm;
 use quern_kernels::{Error, blas};
 use quern_tests::golden_cases;
 
-const GOLDEN: &str = include_str!("../golden/composite.csv");
+const GOLDEN: &str = include_str!("../../golden/composite.csv");
 
 fn golden(kind: &str) -> Vec<BTreeMap<&'static str, Vec<f64>>> {
     golden_cases(GOLDEN, kind)

@@ -9,7 +9,7 @@ use quern_kernels::nn::{Activation, Mlp, TwoLayerRelu};
 use quern_kernels::{Error, Real, blas};
 
 /// Case, what, values separated by spaces; see `tests/golden/generate_hessian.py`.
-const PRODUCTS: &str = include_str!("../golden/hessian.csv");
+const PRODUCTS: &str = include_str!("../../golden/hessian.csv");
 
 /// The numbers of one case.
 fn column(case: &str, what: &str) -> Vec<f64> {

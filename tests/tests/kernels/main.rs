@@ -1,0 +1,29 @@
+//! The kernels on the host: properties, closed forms, certificates, golden vectors, and their contract.
+
+mod ad;
+mod attention;
+mod blas;
+mod composite;
+mod contract;
+mod convex_relu;
+mod descent;
+mod directions;
+mod factor;
+mod krylov;
+mod linop;
+mod matrices;
+mod nn;
+mod optim;
+mod properties;
+mod prox;
+mod qp;
+mod quant;
+mod quant_cell;
+mod quant_golden;
+mod random;
+mod real;
+mod sort;
+mod spectrum;
+mod sqp;
+mod stability;
+mod transport;
