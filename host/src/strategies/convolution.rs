@@ -167,7 +167,8 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
                 }),
         ),
         "nn/direction_unet" | "nn/direction_unet_backward" => spoiled(
-            select(nets(scalars))
+            // Larger networks take time and no other way.
+            select(nets(scalars.min(2500)))
                 .prop_flat_map(|net| {
                     let parameters = proptest::collection::vec(-1.0..1.0f64, net.parameters());
                     (Just(net), parameters, vector(cells(net.sides)))

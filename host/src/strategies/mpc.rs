@@ -81,7 +81,7 @@ pub fn solve(model: &Model, numbers: &dyn Numbers) -> Vec<Argument> {
 }
 
 /// The call of `mpc/gains` for a model; P is found if it is not given.
-fn gains(model: &Model, given: bool, numbers: &dyn Numbers) -> Vec<Argument> {
+fn gains(model: &Model, given: bool, max_iterations: i64, numbers: &dyn Numbers) -> Vec<Argument> {
     let all = mpc::arguments(model, (model.states, model.inputs), numbers).unwrap_or_default();
     let mut arguments: Vec<_> = all.iter().take(6).cloned().collect();
     arguments.push(match (given, all.get(6)) {
@@ -89,7 +89,7 @@ fn gains(model: &Model, given: bool, numbers: &dyn Numbers) -> Vec<Argument> {
         _ => numbers.vector(Vec::new()),
     });
     let (states, inputs) = model.penalties();
-    arguments.extend([Argument::Integer(200), Argument::Integer(model.planned() as i64)]);
+    arguments.extend([Argument::Integer(max_iterations), Argument::Integer(model.planned() as i64)]);
     arguments.extend([states, inputs].map(|penalty| numbers.scalar(penalty)));
     arguments
 }
@@ -101,8 +101,8 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
     Some(match kernel {
         "mpc/solve" => spoiled(model(states, longest).prop_map(move |model| solve(&model, numbers))),
         "mpc/gains" => spoiled(
-            (model(states, longest), any::<bool>())
-                .prop_map(move |(model, given)| gains(&model, given, numbers)),
+            (model(states, longest), any::<bool>(), 0..=60i64)
+                .prop_map(move |(model, given, most)| gains(&model, given, most, numbers)),
         ),
         "mpc/quadrotor" => spoiled(
             prop_oneof![
@@ -120,7 +120,7 @@ pub fn cost_cases(kernel: &str, numbers: &'static dyn Numbers) -> Vec<CostCase> 
     let cart_pole = Model { horizon: 6, max_iterations: 10, tolerance: 0.0, ..mpc::cart_pole() };
     match kernel {
         "mpc/solve" => vec![CostCase::new("4, 1, H 5, 10 it", solve(&cart_pole, numbers))],
-        "mpc/gains" => vec![CostCase::new("4, 1, H 5", gains(&cart_pole, true, numbers))],
+        "mpc/gains" => vec![CostCase::new("4, 1, H 5", gains(&cart_pole, true, 200, numbers))],
         "mpc/quadrotor" => {
             let state = vec![0.0, 1.0, 0.0, 0.2, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0];
             vec![CostCase::new("100 it", vec![numbers.vector(state), numbers.vector(Vec::new())])]
