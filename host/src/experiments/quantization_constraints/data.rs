@@ -26,7 +26,7 @@ pub(in crate::experiments) struct Samples {
 }
 
 impl Samples {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::experiments) fn len(&self) -> usize {
         self.labels.len()
     }
 
@@ -66,7 +66,7 @@ impl Samples {
     }
 
     /// These and others.
-    pub(super) fn with(&self, others: &Self) -> Self {
+    pub(in crate::experiments) fn with(&self, others: &Self) -> Self {
         Self {
             pixels: [&self.pixels[..], &others.pixels].concat(),
             labels: [&self.labels[..], &others.labels].concat(),
@@ -77,7 +77,7 @@ impl Samples {
 /// Training and test images.
 pub(in crate::experiments) struct Digits {
     pub(in crate::experiments) train: Samples,
-    pub(super) test: Samples,
+    pub(in crate::experiments) test: Samples,
 }
 
 impl Digits {

@@ -1,8 +1,10 @@
 //! Optimal transport with a squared norm and at most k nonzeros a column: what k costs and buys on histograms and point
-//! clouds, and tokens routed to experts of bounded load.
+//! clouds, tokens routed to experts of bounded load, and a mixture of experts trained that way.
 
 mod histograms;
+mod mixture;
 mod references;
+mod routers;
 mod routing;
 mod smoothness;
 
@@ -25,6 +27,8 @@ const SMOOTH: &str =
 const LOAD: &str = "A column of the plan has at most k nonzeros, whatever the potential";
 const ROUTING: &str = "As a router of tokens to experts of bounded load, k-sparse transport serves more tokens than \
                        expert choice at little loss of affinity";
+const TRAINED: &str =
+    "A mixture of experts trained with k-sparse routing is no less accurate than one with expert choice";
 
 impl Experiment for SparseOt {
     fn slug(&self) -> &'static str {
@@ -36,16 +40,17 @@ impl Experiment for SparseOt {
     }
 
     fn claims(&self) -> &'static [&'static str] {
-        &[CONCAVE, SMOOTH, LOAD, ROUTING]
+        &[CONCAVE, SMOOTH, LOAD, ROUTING, TRAINED]
     }
 
     fn run(&self, settings: &Settings, progress: &Progress) -> Result<Findings> {
-        let [points, tokens] = Key::from_seed(settings.seed).split();
+        let [points, tokens, training] = Key::from_seed(settings.seed).split();
         settings.on_threads(|| {
             let mut findings = Findings::default();
             histograms::run(&mut findings)?;
             smoothness::run(settings.scale, points, progress, &mut findings)?;
             routing::run(settings.scale, tokens, progress, &mut findings)?;
+            mixture::run(settings, training, progress, &mut findings)?;
             Ok(findings)
         })
     }
