@@ -1,4 +1,7 @@
-//! What a kernel costs on a board: instructions, flash, stack, lent memory, and whether it can panic.
+//! What a kernel costs on a board: instructions, flash, stack, lent memory, and whether it can panic; and what a
+//! solver's step costs at most.
+
+mod steps;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,6 +16,8 @@ use serde::Serialize;
 use crate::place::boards::{Board, Tick};
 use crate::place::{Argument, Place, toolchain};
 use crate::strategies;
+
+pub use steps::LargestStep;
 
 /// The endpoint that measures nothing: what it takes is what the measurement itself takes.
 const EMPTY: &str = "link/echo";
@@ -31,6 +36,9 @@ pub struct Row {
     pub size: String,
     /// Instructions of the kernel alone (cycles on silicon).
     pub instructions: u64,
+    /// Of a solver, the largest step over generated calls of this size.
+    #[serde(flatten)]
+    pub largest_step: Option<LargestStep>,
     /// Flash of code and constants, linked alone, beyond what any call over the wire needs.
     pub flash_bytes: Option<u64>,
     /// Stack of the whole call.
@@ -50,14 +58,15 @@ pub struct Footprint {
     pub panic_path: bool,
 }
 
-/// Measures the cost cases of the endpoints whose name contains `filter`, and the instances.
+/// Measures the cost cases of the endpoints whose name contains `filter`, and the instances. A solver's largest step is
+/// sought among `step_cases` calls.
 ///
 /// # Errors
 /// If the board does not answer, a cost case fails, or an endpoint does not link.
 pub fn measure(
     board: &Board,
     place: &mut dyn Place,
-    filter: &str,
+    (filter, step_cases): (&str, u32),
     progress: &dyn Fn(&str),
 ) -> Result<Vec<Row>> {
     let footprints = Footprints::build(board)?;
@@ -72,11 +81,13 @@ pub fn measure(
             else {
                 continue;
             };
+            let largest_step = steps::largest(board, place, (name, scalar), &case, step_cases)?;
             rows.push(Row {
                 kernel: name.to_owned(),
                 scalar: scalar.name(),
                 size: case.size,
                 instructions: measured.instructions,
+                largest_step,
                 flash_bytes: Some(footprint.flash_bytes),
                 stack_bytes: measured.stack_bytes,
                 lent_bytes: measured.lent_bytes,
@@ -93,6 +104,7 @@ pub fn measure(
                 scalar: "f32",
                 size: "instance".to_owned(),
                 instructions: to_instructions(board.tick, answer.elapsed),
+                largest_step: None,
                 flash_bytes: None,
                 stack_bytes: answer.stack_bytes,
                 lent_bytes: answer.lent_bytes,
