@@ -29,7 +29,7 @@ struct Plan {
     epochs: u32,
 }
 
-const QUICK: Plan = Plan { seeds: 2, images: 600, epochs: 6 };
+const QUICK: Plan = Plan { seeds: 2, images: 1000, epochs: 10 };
 const FULL: Plan = Plan { seeds: 5, images: usize::MAX, epochs: 20 };
 
 /// After an epoch.
