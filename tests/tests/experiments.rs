@@ -58,9 +58,15 @@ fn quantization_constraints_reproduces() {
 
 #[test]
 fn sparse_ot_reproduces() {
-    // 118 evaluations against 25 on this seed's points: 4.7 times, not 5.
-    let known = ["smoothness: evaluations to a row error of 1e-2 at k = 16 over those at k = m"];
-    assert_eq!(failing(&findings("sparse-ot", &SETTINGS)), known);
+    // The first: 118 evaluations against 25 on this seed's points: 4.7 times, not 5. The second: half trained, on two seeds,
+    // 0.7275 against 0.7625 with a standard error of 0.02; at full scale 0.9161 against 0.9239, with one of 0.005.
+    let known = [
+        "smoothness: evaluations to a row error of 1e-2 at k = 16 over those at k = m",
+        "mixture: test accuracy beyond expert choice, mean over seeds",
+    ];
+    let findings = findings("sparse-ot", &SETTINGS);
+    assert_eq!(failing(&findings), known);
+    repeats("sparse-ot", &findings);
 }
 
 #[test]
