@@ -1,6 +1,6 @@
 //! What one step of a solver costs at most: the cost cases with their numbers redrawn, many times.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use quern_firmware::ScalarKind;
 use quern_kernels::random::{Key, normal_at, uniform_at};
 use serde::Serialize;
@@ -128,7 +128,7 @@ const FIRST_STEPS: u64 = 6;
 /// sizes, indices and whole numbers are the cost case's; its other numbers are redrawn.
 ///
 /// # Errors
-/// If the board does not answer.
+/// If the board does not answer, or the budget of steps stands elsewhere.
 pub(super) fn largest(
     board: &Board,
     place: &mut dyn Place,
@@ -136,13 +136,12 @@ pub(super) fn largest(
     cost_case: &CostCase,
     cases: u32,
 ) -> Result<Option<LargestStep>> {
-    let Some(&(_, from_the_end, kept)) = SOLVERS.iter().find(|(solver, ..)| *solver == kernel) else {
-        return Ok(None);
-    };
-    if cases == 0 {
-        return Ok(None);
-    }
+    let solver = SOLVERS.iter().find(|(solver, ..)| *solver == kernel).filter(|_| cases > 0);
+    let Some(&(_, from_the_end, kept)) = solver else { return Ok(None) };
     let budget_position = cost_case.arguments.len() - from_the_end;
+    if !matches!(cost_case.arguments[budget_position], Argument::Integer(_)) {
+        bail!("{kernel}: the budget of steps is no integer, {from_the_end} from the last argument");
+    }
     let (mut ticks, mut seen) = (0, 0);
     for case in 0..cases {
         let key = Key::from_seed(SEED).child(case);

@@ -5,6 +5,7 @@
 
 pub mod convex_relu;
 pub mod deep_conjugate_directions;
+mod digits;
 mod findings;
 pub mod gradient_normalized_smoothness;
 pub mod hessian_spectrum;

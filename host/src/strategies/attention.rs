@@ -70,7 +70,11 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
             let svm = kernel == "optim/nuclear_svm";
             spoiled(
                 (1..=longest, 1..=longest, 0..=2 * longest, 0..=1_usize, 0..=12i64)
-                    .prop_flat_map(|(p, q, m, initial, budget)| {
+                    .prop_flat_map(move |(p, q, m, initial, budget)| {
+                        // A wide matrix is refused, and more constraints than entries cannot be met, as a rule.
+                        let wide = svm && p < q && initial == 0;
+                        let (p, q) = if wide { (q, p) } else { (p, q) };
+                        let m = if svm { m.min(p * q) } else { m };
                         let entries = (entries(p * m), entries(q * m), entries(initial * p * q));
                         (Just((p, q, budget)), entries)
                     })

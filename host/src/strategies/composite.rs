@@ -144,7 +144,7 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
             vector(2 * d * half).prop_map(move |blocks| vec![integer(d), numbers.vector(blocks)])
         })),
         "spectrum/operator_norm" => {
-            spoiled((1..=largest, 1..=largest, 0..=30_i64).prop_flat_map(move |(m, n, steps)| {
+            spoiled((0..=largest, 0..=largest, 0..=30_i64).prop_flat_map(move |(m, n, steps)| {
                 (entries(m * n), entries(n)).prop_map(move |(a, start)| {
                     let [a, start] = [a, start].map(|values| numbers.vector(values));
                     vec![integer(m), a, start, Argument::Integer(steps)]

@@ -54,7 +54,7 @@ impl Problem {
 }
 
 fn problem(longest: usize, kinds: i64) -> impl Strategy<Value = Problem> + Clone {
-    let parameter = prop_oneof![4 => 0.1..6.0f64, 4 => (1..=5i32).prop_map(f64::from), 1 => Just(f64::NAN)];
+    let parameter = prop_oneof![6 => 2.0..6.0f64, 6 => (2..=5i32).prop_map(f64::from), 1 => 0.1..2.0f64, 1 => Just(f64::NAN)];
     (0..kinds, 0..3i64, parameter, 1..=longest, 1..=2 * longest).prop_flat_map(
         |(kind, hessian, parameter, n, m)| {
             let n = if kind == 1 { 2 } else { n };

@@ -57,7 +57,7 @@ fn factor() -> impl Strategy<Value = f64> + Clone {
 /// θ, X and y of a diagonal linear network of d inputs and n samples, and a learning rate, often too large.
 fn training(largest: usize) -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<f64>, f64)> {
     (1..=largest, 1..=8_usize).prop_flat_map(|(inputs, samples)| {
-        (entries(2 * inputs), entries(inputs * samples), entries(samples), 1e-3..1.0f64)
+        (entries(2 * inputs), entries(inputs * samples), entries(samples), 1e-3..0.3f64)
     })
 }
 
@@ -71,7 +71,9 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
     };
     Some(match kernel {
         "stability/batch_factor" => (0..40_i64, 0..40_i64, 0..=2_i64)
-            .prop_map(|sizes| <[i64; 3]>::from(sizes).map(Argument::Integer).to_vec())
+            // One beyond all samples at most.
+            .prop_map(|(samples, batch, sampling)| [samples, batch % (samples + 2), sampling])
+            .prop_map(|sizes| sizes.map(Argument::Integer).to_vec())
             .boxed(),
         "stability/ratios" => spoiled((1e-3..2.0f64, factor(), 0..32_i64, vector(5)).prop_map(
             move |(learning_rate, factor, mask, known)| {
@@ -111,7 +113,7 @@ pub fn arguments(kernel: &str, numbers: &'static dyn Numbers, memory_bytes: usiz
             }))
         }
         "stability/alignment" => spoiled((0..=largest, 0..=largest).prop_flat_map(move |(n, size)| {
-            (vector(n), vector(n * size)).prop_map(move |vectors| {
+            (entries(n), entries(n * size)).prop_map(move |vectors| {
                 <[_; 2]>::from(vectors).map(|values| numbers.vector(values)).to_vec()
             })
         })),

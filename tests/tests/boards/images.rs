@@ -109,11 +109,6 @@ fn the_minimal_example_builds_for_every_emulated_board() {
 fn the_minimal_example_runs_on_a_board() {
     let board = boards::find("mps2-an386").unwrap();
     let image = toolchain::build_example(board, "minimal").unwrap();
-    let status = std::process::Command::new("qemu-system-arm")
-        .args(["-machine", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image)
-        .status()
-        .unwrap();
+    let status = quern_tests::emulate(&image);
     assert!(status.success(), "{status}");
 }

@@ -211,11 +211,6 @@ fn an_exported_network_answers_on_the_board_with_the_bits_of_the_desktop() {
 
     let board = boards::find("mps2-an386").unwrap();
     let image = toolchain::build_example(board, "network").unwrap();
-    let status = std::process::Command::new("qemu-system-arm")
-        .args(["-machine", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image)
-        .status()
-        .unwrap();
+    let status = quern_tests::emulate(&image);
     assert!(status.success(), "the board answers with other bits: {status}");
 }

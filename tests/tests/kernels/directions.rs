@@ -148,7 +148,8 @@ proptest! {
         let (status, iterations, x) = solve(&b);
         let scaled: Vec<f64> = b.iter().map(|b| b * factor).collect();
         let (scaled_status, scaled_iterations, y) = solve(&scaled);
-        prop_assert_eq!(status, Status::Converged);
+        // With two directions kept, nothing says how many steps an ill-conditioned system takes.
+        prop_assert!(matches!(status, Status::Converged | Status::MaxIterations), "{status:?}");
         prop_assert_eq!((scaled_status, scaled_iterations), (status, iterations));
         for (x, y) in x.iter().zip(y) {
             prop_assert_eq!(x * factor, y);

@@ -10,6 +10,7 @@ mod descent;
 mod directions;
 mod factor;
 mod krylov;
+mod levenberg_marquardt;
 mod linop;
 mod matrices;
 mod nn;

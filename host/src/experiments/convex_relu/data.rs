@@ -14,7 +14,7 @@ use quern_kernels::spectrum::jacobi_eigen;
 use super::descent::Network;
 use super::program::sampled;
 use super::{Bench, DATA};
-use crate::experiments::quantization_constraints::data::{Digits, PIXELS};
+use crate::experiments::digits::{Digits, PIXELS};
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Series, Table};
 use crate::training::BreastCancer;
 

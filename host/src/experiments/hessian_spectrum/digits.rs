@@ -18,7 +18,7 @@ use quern_kernels::{Error, Real};
 use rayon::prelude::*;
 
 use super::{Bench, CLASSES};
-use crate::experiments::quantization_constraints::data::{Digits, PIXELS};
+use crate::experiments::digits::{Digits, PIXELS};
 use crate::experiments::{Axis, Bound, Check, Findings, Plot, PlotKind, Scale, Series, Table};
 use crate::report::short;
 

@@ -4,11 +4,11 @@ use anyhow::Result;
 use quern_kernels::random::Key;
 
 use super::FINE_TUNE;
-use super::data::Digits;
 use super::detector::histogram;
 use super::fine_tune::PLAN;
 use super::formats::NF4;
 use super::training::{BASE_PLAN, Cell, accuracy, initial, network, train_watched};
+use crate::experiments::digits::Digits;
 use crate::experiments::{
     Axis, Bound, Cell as Entry, Check, Findings, Plot, PlotKind, Progress, Series, Settings, Table,
 };

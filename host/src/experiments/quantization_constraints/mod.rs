@@ -6,7 +6,6 @@
 //! between a model and its quantized self that this training finds.
 
 mod audit;
-pub(super) mod data;
 mod defence;
 mod demo;
 mod detector;
@@ -20,9 +19,9 @@ use anyhow::Result;
 use quern_kernels::random::Key;
 use rayon::prelude::*;
 
-use self::data::{Digits, Samples};
 use self::training::{BASE_PLAN, Plan, accuracy, initial, train};
 use super::{Experiment, Findings, Progress, Scale, Settings};
+use crate::experiments::digits::{Digits, Samples};
 
 /// Specification 12.
 pub struct QuantizationConstraints;

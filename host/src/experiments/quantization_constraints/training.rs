@@ -6,7 +6,7 @@ use quern_kernels::nn::{Activation, Mlp};
 use quern_kernels::optim::{Adam, AdamSettings, Optimizer, projected_step};
 use quern_kernels::random::{Key, permutation};
 
-use super::data::{PIXELS, Samples};
+use crate::experiments::digits::{PIXELS, Samples};
 use crate::training;
 
 /// Units a layer, inputs first.

@@ -10,7 +10,7 @@ use quern_kernels::random::{Key, fill_normal};
 use rayon::prelude::*;
 
 use super::{APPLICATIONS, Bench, settings};
-use crate::experiments::quantization_constraints::data::{Digits, PIXELS};
+use crate::experiments::digits::{Digits, PIXELS};
 use crate::experiments::{Bound, Check, Findings, Table};
 use crate::nlp::{self, Method, Options};
 use crate::training::BreastCancer;

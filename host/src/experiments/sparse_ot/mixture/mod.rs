@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::routers::{Metrics, Router, capacity};
 use super::{LOAD, TRAINED};
-use crate::experiments::quantization_constraints::data::{Digits, PIXELS, Samples};
+use crate::experiments::digits::{Digits, PIXELS, Samples};
 use crate::experiments::statistics::mean;
 use crate::experiments::{
     Axis, Bound, Cell, Check, Findings, Plot, PlotKind, Progress, Scale, Series, Settings, Table,

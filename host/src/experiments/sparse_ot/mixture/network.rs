@@ -9,7 +9,7 @@ use quern_kernels::random::{Key, fill_normal};
 use quern_kernels::{Error, blas, loss};
 
 use super::super::routers::{Dispatch, Gates};
-use crate::experiments::quantization_constraints::data::PIXELS;
+use crate::experiments::digits::PIXELS;
 
 pub(super) const EXPERTS: usize = 8;
 /// Of an image.

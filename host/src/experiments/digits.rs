@@ -11,22 +11,22 @@ use crate::training::DIGITS;
 const FILE_NAME: &str = "digits.csv.gz";
 
 /// Pixels of an image.
-pub(in crate::experiments) const PIXELS: usize = SIDE * SIDE;
+pub(super) const PIXELS: usize = SIDE * SIDE;
 const SIDE: usize = 8;
 /// Every so many-th image is for testing.
 const TEST_EVERY: usize = 5;
 
 /// Images with their labels.
 #[derive(Clone, Debug, Default)]
-pub(in crate::experiments) struct Samples {
+pub(super) struct Samples {
     /// 64 numbers from 0 to 1 an image, row by row.
-    pub(in crate::experiments) pixels: Vec<f32>,
+    pub(super) pixels: Vec<f32>,
     /// A class from 0 to 9 an image.
-    pub(in crate::experiments) labels: Vec<u32>,
+    pub(super) labels: Vec<u32>,
 }
 
 impl Samples {
-    pub(in crate::experiments) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.labels.len()
     }
 
@@ -66,7 +66,7 @@ impl Samples {
     }
 
     /// These and others.
-    pub(in crate::experiments) fn with(&self, others: &Self) -> Self {
+    pub(super) fn with(&self, others: &Self) -> Self {
         Self {
             pixels: [&self.pixels[..], &others.pixels].concat(),
             labels: [&self.labels[..], &others.labels].concat(),
@@ -75,14 +75,14 @@ impl Samples {
 }
 
 /// Training and test images.
-pub(in crate::experiments) struct Digits {
-    pub(in crate::experiments) train: Samples,
-    pub(in crate::experiments) test: Samples,
+pub(super) struct Digits {
+    pub(super) train: Samples,
+    pub(super) test: Samples,
 }
 
 impl Digits {
     /// The shipped images, or those of a file in the same format, or of such a file in a folder.
-    pub(in crate::experiments) fn load(path: Option<&Path>) -> Result<Self> {
+    pub(super) fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::read(DIGITS, "the shipped digits") };
         let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
